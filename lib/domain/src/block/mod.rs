@@ -1,0 +1,398 @@
+//! A block: a run of consecutive events that one conditional write commits.
+//!
+//! Its row is the RFC 8785 header, one LF, and the canonical lines as a run of gzip members of at
+//! most [`MEMBER_EVENTS`] events each, so that reading one event never unpacks a thousand, and
+//! `zcat` prints plain lines.
+
+pub mod gzip;
+
+use crate::event::{Draft, Event, Place};
+use crate::hash::Hash;
+use crate::json::{Limits, Object, Refusal, Value, parse};
+use crate::line::LineView;
+use crate::names::ChainName;
+use crate::time::Timestamp;
+
+/// Most events in one gzip member.
+pub const MEMBER_EVENTS: usize = 64;
+/// A member is closed once it holds this much, so that one is never larger than twice a line.
+const MEMBER_PLAIN_BYTES: usize = 64 * 1024;
+/// Most events in one block.
+pub const MAX_EVENTS: usize = 1000;
+/// Most compressed bytes in one block; a DynamoDB item holds 400 KB.
+pub const MAX_COMPRESSED_BYTES: usize = 300 * 1024;
+/// Most plain bytes in one block: what a reader must be ready to hold.
+pub const MAX_PLAIN_BYTES: usize = 4 * 1024 * 1024;
+
+/// The last event that a new block builds on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Number of its block; 0 before the first.
+    pub block: u64,
+    /// Its `seq`; 0 before the first.
+    pub seq: u64,
+    /// Its `hash`; zeros before the first.
+    pub hash: Hash,
+    /// When its block was chained; `None` before the first.
+    pub recorded_at: Option<Timestamp>,
+}
+
+impl Head {
+    /// The head of a chain without events.
+    pub const EMPTY: Head = Head { block: 0, seq: 0, hash: Hash::ZERO, recorded_at: None };
+}
+
+/// One gzip member of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// How many events it holds.
+    pub events: u32,
+    /// Its compressed length in bytes.
+    pub bytes: u32,
+}
+
+/// What a block says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The chain's name.
+    pub chain: ChainName,
+    /// Number of the block, from 1, without gaps.
+    pub n: u64,
+    /// `seq` of its first event.
+    pub first_seq: u64,
+    /// How many events it holds.
+    pub count: u64,
+    /// `prevHash` of its first event.
+    pub prev_hash: Hash,
+    /// `hash` of its last event.
+    pub head_hash: Hash,
+    /// Least `at` of its events.
+    pub at_min: Timestamp,
+    /// Greatest `at` of its events.
+    pub at_max: Timestamp,
+    /// When it was chained; the `recordedAt` of its events.
+    pub recorded_at: Timestamp,
+    /// Which process wrote it, for people who look for one.
+    pub writer: String,
+    /// Tells a writer its own block from another's after an unknown outcome.
+    pub nonce: String,
+    /// The gzip members, in order.
+    pub members: Vec<Member>,
+    /// SHA-256 over the header without this member, LF, and the compressed bytes.
+    pub digest: Hash,
+}
+
+impl Header {
+    /// `seq` of the last event.
+    pub fn last_seq(&self) -> u64 {
+        self.first_seq + self.count - 1
+    }
+
+    /// The head that a next block builds on.
+    pub fn head(&self) -> Head {
+        Head {
+            block: self.n,
+            seq: self.last_seq(),
+            hash: self.head_hash,
+            recorded_at: Some(self.recorded_at),
+        }
+    }
+
+    fn object(&self) -> Option<Object> {
+        let member = |m: &Member| Value::Array(vec![m.events.into(), m.bytes.into()]);
+        let members = self.members.iter().map(member).collect();
+        Some(Object::of([
+            ("chain", self.chain.as_str().into()),
+            ("n", Value::integer(self.n)?),
+            ("firstSeq", Value::integer(self.first_seq)?),
+            ("count", Value::integer(self.count)?),
+            ("prevHash", self.prev_hash.to_hex().into()),
+            ("headHash", self.head_hash.to_hex().into()),
+            ("atMin", self.at_min.to_string().into()),
+            ("atMax", self.at_max.to_string().into()),
+            ("recordedAt", self.recorded_at.to_string().into()),
+            ("writer", self.writer.as_str().into()),
+            ("nonce", self.nonce.as_str().into()),
+            ("members", Value::Array(members)),
+        ]))
+    }
+
+    /// The digest that this header and `body` should carry.
+    pub fn computed_digest(&self, body: &[u8]) -> Hash {
+        let header = self.object().map(|o| o.canonical()).unwrap_or_default();
+        Hash::of_pieces(&[&header, b"\n", body])
+    }
+
+    /// Reads the header of a stored block, strictly: nothing but its own canonical form.
+    ///
+    /// # Errors
+    /// Whatever is not a header.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        use crate::admit::{take_hash, take_seq, take_text, take_time};
+        let Value::Object(mut object) = parse(bytes, Limits::FORMAT)? else {
+            return Err(Refusal::new("wrong-type", "a block header is a JSON object"));
+        };
+        if object.canonical() != bytes {
+            return Err(Refusal::new("not-canonical", "a block header is stored in its RFC 8785 form"));
+        }
+        let object = &mut object;
+        let members = object.remove("members").unwrap_or(Value::Null);
+        let header = Self {
+            chain: ChainName::new(&take_text(object, "chain")?).map_err(|e| e.within("chain"))?,
+            n: take_seq(object, "n")?,
+            first_seq: take_seq(object, "firstSeq")?,
+            count: take_seq(object, "count")?,
+            prev_hash: take_hash(object, "prevHash")?,
+            head_hash: take_hash(object, "headHash")?,
+            at_min: take_time(object, "atMin")?,
+            at_max: take_time(object, "atMax")?,
+            recorded_at: take_time(object, "recordedAt")?,
+            writer: take_text(object, "writer")?,
+            nonce: take_text(object, "nonce")?,
+            digest: take_hash(object, "digest")?,
+            members: members
+                .as_array()
+                .and_then(|items| items.iter().map(Member::of).collect())
+                .ok_or_else(|| Refusal::new("wrong-type", "pairs of events and bytes belong here").within("members"))?,
+        };
+        if let Some((name, _)) = object.iter().next() {
+            return Err(Refusal::new("unknown-member", "a block header has no such member").within(name));
+        }
+        if header.n == 0 || header.first_seq == 0 || header.count == 0 {
+            return Err(Refusal::new("invalid-number", "n, firstSeq and count start at 1"));
+        }
+        Ok(header)
+    }
+}
+
+impl Member {
+    fn of(pair: &Value) -> Option<Self> {
+        let [events, bytes] = pair.as_array()? else { return None };
+        Some(Self { events: u32::try_from(events.as_u64()?).ok()?, bytes: u32::try_from(bytes.as_u64()?).ok()? })
+    }
+}
+
+/// A block as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// What it says of itself.
+    pub header: Header,
+    /// The gzip members.
+    pub body: Vec<u8>,
+}
+
+/// Who writes a block, and when.
+#[derive(Debug, Clone)]
+pub struct Writer<'a> {
+    /// The chain's name.
+    pub chain: &'a ChainName,
+    /// Name of the process.
+    pub writer: &'a str,
+    /// Unique per attempt.
+    pub nonce: String,
+    /// The clock; the block's `recordedAt` is never before the one of the block it builds on.
+    pub now: Timestamp,
+}
+
+impl Block {
+    /// Chains as many of `drafts` as fit one block onto `head`: the block, and how many it took.
+    ///
+    /// # Panics
+    /// If `drafts` is empty.
+    pub fn build(writer: &Writer<'_>, head: &Head, drafts: &[&Draft]) -> (Self, usize) {
+        assert!(!drafts.is_empty(), "a block holds at least one event");
+        let recorded_at = head.recorded_at.map_or(writer.now, |before| before.max(writer.now));
+        let mut packer = gzip::Packer::new();
+        let mut body = Vec::new();
+        let mut members = Vec::new();
+        let mut taken = Taken { count: 0, hash: head.hash, at_min: drafts[0].at(), at_max: drafts[0].at() };
+        let mut open = taken;
+        let mut plain = Vec::with_capacity(MEMBER_PLAIN_BYTES);
+        let mut plain_bytes = 0;
+        let mut events_in_member = 0;
+        for (i, draft) in drafts.iter().take(MAX_EVENTS).enumerate() {
+            let place = Place {
+                chain: writer.chain,
+                seq: head.seq + 1 + open.count,
+                recorded_at,
+                prev_hash: open.hash,
+            };
+            let (line, hash) = draft.seal(&place);
+            plain.extend_from_slice(&line);
+            plain.push(b'\n');
+            open.count += 1;
+            open.hash = hash;
+            open.at_min = open.at_min.min(draft.at());
+            open.at_max = open.at_max.max(draft.at());
+            events_in_member += 1;
+            let last = i + 1 == drafts.len().min(MAX_EVENTS);
+            if events_in_member < MEMBER_EVENTS && plain.len() < MEMBER_PLAIN_BYTES && !last {
+                continue;
+            }
+            let member = packer.pack(&plain);
+            plain_bytes += plain.len();
+            let fits = body.len() + member.len() <= MAX_COMPRESSED_BYTES && plain_bytes <= MAX_PLAIN_BYTES;
+            if !fits && taken.count > 0 {
+                break;
+            }
+            body.extend_from_slice(&member);
+            members.push(Member {
+                events: u32::try_from(events_in_member).expect("at most 64"),
+                bytes: u32::try_from(member.len()).expect("a member is far below 4 GiB"),
+            });
+            taken = open;
+            plain.clear();
+            events_in_member = 0;
+        }
+        let mut header = Header {
+            chain: writer.chain.clone(),
+            n: head.block + 1,
+            first_seq: head.seq + 1,
+            count: taken.count,
+            prev_hash: head.hash,
+            head_hash: taken.hash,
+            at_min: taken.at_min,
+            at_max: taken.at_max,
+            recorded_at,
+            writer: writer.writer.to_owned(),
+            nonce: writer.nonce.clone(),
+            members,
+            digest: Hash::ZERO,
+        };
+        header.digest = header.computed_digest(&body);
+        let count = usize::try_from(taken.count).expect("at most a thousand");
+        (Self { header, body }, count)
+    }
+
+    /// The bytes of the row.
+    pub fn to_row(&self) -> Vec<u8> {
+        let mut object = self.header.object().expect("a chain has fewer than 2^53 events");
+        object.insert("digest", self.header.digest.to_hex().into());
+        let mut row = object.canonical();
+        row.push(b'\n');
+        row.extend_from_slice(&self.body);
+        row
+    }
+
+    /// Reads the header and takes the rest as it is.
+    ///
+    /// # Errors
+    /// Whatever has no block header.
+    pub fn from_row(row: &[u8]) -> Result<Self, Refusal> {
+        let (header, body) = split_row(row)?;
+        Ok(Self { header: Header::parse(header)?, body: body.to_vec() })
+    }
+
+    /// The plain lines, each with its LF, checked by nothing but gzip.
+    ///
+    /// # Errors
+    /// Damaged bytes.
+    pub fn lines(&self) -> Result<Vec<u8>, Refusal> {
+        let mut unpacker = gzip::Unpacker::new();
+        let mut plain = Vec::new();
+        for member in self.member_ranges()? {
+            unpacker.unpack(&self.body[member], &mut plain)?;
+        }
+        Ok(plain)
+    }
+
+    /// The plain line of one event, from the one member that holds it.
+    ///
+    /// # Errors
+    /// Damaged bytes.
+    pub fn line(&self, seq: u64) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(mut skip) = seq.checked_sub(self.header.first_seq) else { return Ok(None) };
+        for (member, range) in self.header.members.iter().zip(self.member_ranges()?) {
+            if skip >= u64::from(member.events) {
+                skip -= u64::from(member.events);
+                continue;
+            }
+            let mut plain = Vec::new();
+            gzip::Unpacker::new().unpack(&self.body[range], &mut plain)?;
+            let skip = usize::try_from(skip).expect("below 64");
+            return Ok(plain.split(|b| *b == b'\n').nth(skip).map(<[u8]>::to_vec));
+        }
+        Ok(None)
+    }
+
+    /// Checks everything that a writer or a signer vouches for: the bytes unpack, every line is read
+    /// in full, put into its canonical form and hashed anew, and the header says what the lines say.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn check_in_full(&self) -> Result<Vec<Event>, Refusal> {
+        let plain = self.lines()?;
+        let mut events = Vec::new();
+        let mut before = (self.header.first_seq - 1, self.header.prev_hash);
+        for line in plain.split_inclusive(|b| *b == b'\n') {
+            let line = line.strip_suffix(b"\n").ok_or_else(|| disagrees("body"))?;
+            let event = Event::from_line(line).map_err(|e| e.within(&(before.0 + 1).to_string()))?;
+            if event.seq != before.0 + 1 || event.prev_hash != before.1 || event.chain != self.header.chain {
+                return Err(Refusal::new("not-linked", "an event does not follow the one before it")
+                    .within(&(before.0 + 1).to_string()));
+            }
+            before = (event.seq, event.hash);
+            events.push(event);
+        }
+        let header = &self.header;
+        let recorded = events.iter().all(|e| e.recorded_at == header.recorded_at);
+        let counted: u64 = header.members.iter().map(|m| u64::from(m.events)).sum();
+        for (holds, member) in [
+            (counted == header.count, "members"),
+            (events.len() as u64 == header.count, "count"),
+            (before.1 == header.head_hash, "headHash"),
+            (events.iter().map(|e| e.draft.at()).min() == Some(header.at_min), "atMin"),
+            (events.iter().map(|e| e.draft.at()).max() == Some(header.at_max), "atMax"),
+            (recorded, "recordedAt"),
+            (header.computed_digest(&self.body) == header.digest, "digest"),
+        ] {
+            if !holds {
+                return Err(disagrees(member));
+            }
+        }
+        Ok(events)
+    }
+
+    fn member_ranges(&self) -> Result<Vec<std::ops::Range<usize>>, Refusal> {
+        member_ranges(&self.header.members, self.body.len()).ok_or_else(|| disagrees("members"))
+    }
+}
+
+/// Byte ranges of the members, if they are exactly `body_bytes` long together.
+pub(crate) fn member_ranges(members: &[Member], body_bytes: usize) -> Option<Vec<std::ops::Range<usize>>> {
+    let mut at = 0usize;
+    let mut ranges = Vec::with_capacity(members.len());
+    for member in members {
+        let end = at.checked_add(usize::try_from(member.bytes).ok()?)?;
+        ranges.push(at..end);
+        at = end;
+    }
+    (at == body_bytes).then_some(ranges)
+}
+
+/// Header and body of a row.
+pub(crate) fn split_row(row: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+    let at = memchr::memchr(b'\n', row)
+        .ok_or_else(|| Refusal::new("block-unreadable", "a block is a header, LF, and gzip members"))?;
+    Ok((&row[..at], &row[at + 1..]))
+}
+
+fn disagrees(member: &str) -> Refusal {
+    Refusal::new("header-mismatch", "the block's header disagrees with its lines").within(member)
+}
+
+#[derive(Clone, Copy)]
+struct Taken {
+    count: u64,
+    hash: Hash,
+    at_min: Timestamp,
+    at_max: Timestamp,
+}
+
+/// The views of all lines of `plain`, which were checked before; lines that are none are left out.
+pub fn views(plain: &[u8]) -> impl Iterator<Item = LineView<'_>> {
+    plain.split(|b| *b == b'\n').filter_map(LineView::of)
+}
+
+#[cfg(test)]
+mod tests;

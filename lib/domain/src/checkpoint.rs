@@ -1,0 +1,145 @@
+//! Checkpoints: a signature over the whole history up to one event.
+
+use crate::admit::{take_hash, take_seq, take_text, take_time};
+use crate::hash::{Hash, hex, unhex};
+use crate::json::{Limits, Object, Refusal, Value, parse};
+use crate::keys::KeyRing;
+use crate::names::ChainName;
+use crate::time::Timestamp;
+
+/// `type` of every checkpoint.
+pub const TYPE: &str = "audit.checkpoint.v1";
+
+/// Why a checkpoint was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A process started.
+    Startup,
+    /// The schedule.
+    Interval,
+    /// Enough events since the last one.
+    Threshold,
+    /// An operator asked.
+    Manual,
+}
+
+impl Reason {
+    /// The word of the format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::Interval => "interval",
+            Self::Threshold => "threshold",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// Reads the word of the format.
+    pub fn new(word: &str) -> Option<Self> {
+        [Self::Startup, Self::Interval, Self::Threshold, Self::Manual].into_iter().find(|r| r.as_str() == word)
+    }
+}
+
+/// A signed statement: the event `head_seq` has this hash, and the tree up to it this root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The chain's name.
+    pub chain: ChainName,
+    /// Number of the checkpoint, from 1, without gaps.
+    pub n: u64,
+    /// The event that it vouches for.
+    pub head_seq: u64,
+    /// Hash of that event.
+    pub head_hash: Hash,
+    /// Merkle root over the events 1 to `head_seq`.
+    pub root_hash: Hash,
+    /// When it was signed.
+    pub at: Timestamp,
+    /// Why it was made.
+    pub reason: Reason,
+    /// SHA-256 over the signed bytes of the one before; zeros for the first.
+    pub prev_checkpoint: Hash,
+    /// How it is signed; a word that this reader may not know.
+    pub sig_alg: String,
+    /// Names the key.
+    pub key_id: String,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+impl Checkpoint {
+    /// The bytes that are signed: RFC 8785 without `signature`.
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        self.object().canonical()
+    }
+
+    /// What the next one names as `prevCheckpoint`.
+    pub fn digest(&self) -> Hash {
+        Hash::of(&self.signed_bytes())
+    }
+
+    /// The exported line, without its LF.
+    pub fn line(&self) -> Vec<u8> {
+        let mut object = self.object();
+        object.insert("signature", hex(&self.signature).into());
+        object.canonical()
+    }
+
+    /// Reads a line strictly: nothing but its own canonical form.
+    ///
+    /// # Errors
+    /// The first member that is not what the format says.
+    pub fn from_line(line: &[u8]) -> Result<Self, Refusal> {
+        let Value::Object(mut object) = parse(line, Limits::FORMAT)? else {
+            return Err(Refusal::new("wrong-type", "a checkpoint is a JSON object"));
+        };
+        if object.canonical() != line {
+            return Err(Refusal::new("not-canonical", "the line is not the RFC 8785 form of its checkpoint"));
+        }
+        let object = &mut object;
+        if take_text(object, "type")? != TYPE {
+            return Err(Refusal::new("unknown-version", format!("this reader knows {TYPE}")).within("type"));
+        }
+        let checkpoint = Self {
+            chain: ChainName::new(&take_text(object, "chain")?).map_err(|e| e.within("chain"))?,
+            n: take_seq(object, "n")?,
+            head_seq: take_seq(object, "headSeq")?,
+            head_hash: take_hash(object, "headHash")?,
+            root_hash: take_hash(object, "rootHash")?,
+            at: take_time(object, "at")?,
+            reason: Reason::new(&take_text(object, "reason")?)
+                .ok_or_else(|| Refusal::new("invalid-reason", "no such reason").within("reason"))?,
+            prev_checkpoint: take_hash(object, "prevCheckpoint")?,
+            sig_alg: take_text(object, "sigAlg")?,
+            key_id: take_text(object, "keyId")?,
+            signature: unhex(&take_text(object, "signature")?)
+                .ok_or_else(|| Refusal::new("invalid-hash", "lower-case hex digits belong here").within("signature"))?,
+        };
+        match object.iter().next() {
+            Some((name, _)) => Err(Refusal::new("unknown-member", "a checkpoint has no such member").within(name)),
+            None => Ok(checkpoint),
+        }
+    }
+
+    /// Whether a key of the ring that may sign at `head_seq` signed it.
+    pub fn is_signed_by(&self, ring: &KeyRing) -> bool {
+        ring.verifies(self.head_seq, &self.sig_alg, &self.key_id, &self.signed_bytes(), &self.signature)
+    }
+
+    fn object(&self) -> Object {
+        let number = |n| Value::integer(n).expect("a chain has fewer than 2^53 events");
+        Object::of([
+            ("type", TYPE.into()),
+            ("chain", self.chain.as_str().into()),
+            ("n", number(self.n)),
+            ("headSeq", number(self.head_seq)),
+            ("headHash", self.head_hash.to_hex().into()),
+            ("rootHash", self.root_hash.to_hex().into()),
+            ("at", self.at.to_string().into()),
+            ("reason", self.reason.as_str().into()),
+            ("prevCheckpoint", self.prev_checkpoint.to_hex().into()),
+            ("sigAlg", self.sig_alg.as_str().into()),
+            ("keyId", self.key_id.as_str().into()),
+        ])
+    }
+}

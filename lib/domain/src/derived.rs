@@ -1,0 +1,204 @@
+//! What a committed block means for those who look things up: pure functions of its bytes.
+//!
+//! Everything here is bounded by admission, so deriving never fails on an event, however hostile:
+//! keys hold hashes of foreign text, never the text.
+
+use crate::block::{Block, Header, views};
+use crate::event::{Event, Identity};
+use crate::hash::Hash;
+use crate::json::{Refusal, Value};
+use crate::names::Source;
+use crate::time::Timestamp;
+
+/// Greatest span of `at` within one entry: how far a reader must look past its cursor.
+pub const ENTRY_SPAN_MILLIS: i64 = 10_000;
+/// The action by which an operator lets work go on after the table lost events.
+pub const BREAK_ACCEPTED: &str = "audit.break_accepted";
+
+/// By this a writer knows that an event is chained already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marker {
+    /// What the chain records at most once.
+    pub identity: Identity,
+    /// Its block.
+    pub block: u64,
+    /// Its place.
+    pub seq: u64,
+    /// Of the members that the producer decided.
+    pub digest: Hash,
+}
+
+impl Marker {
+    /// The value of the row: `<block> <seq> <digest>`.
+    pub fn to_value(&self) -> String {
+        format!("{} {} {}", self.block, self.seq, self.digest)
+    }
+
+    /// Reads the value of a row.
+    pub fn from_value(identity: Identity, value: &[u8]) -> Option<Self> {
+        let mut parts = std::str::from_utf8(value).ok()?.split(' ');
+        let (block, seq) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let digest = Hash::from_hex(parts.next()?.as_bytes())?;
+        parts.next().is_none().then_some(Self { identity, block, seq, digest })
+    }
+}
+
+/// Events of one block that happened within [`ENTRY_SPAN_MILLIS`] of each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Least `at` among them.
+    pub at_min: Timestamp,
+    /// Greatest `at` among them.
+    pub at_max: Timestamp,
+    /// Their places in the block, from 0, ascending.
+    pub events: Vec<u32>,
+}
+
+impl Entry {
+    /// The value of the row: `<atMin> <places>`, places as ranges such as `0-63,70`.
+    pub fn to_value(&self) -> String {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for &event in &self.events {
+            match ranges.last_mut() {
+                Some((_, end)) if *end + 1 == event => *end = event,
+                _ => ranges.push((event, event)),
+            }
+        }
+        let text = |(from, to): &(u32, u32)| if from == to { from.to_string() } else { format!("{from}-{to}") };
+        format!("{} {}", self.at_min, ranges.iter().map(text).collect::<Vec<_>>().join(","))
+    }
+
+    /// Reads the value of a row.
+    pub fn from_value(at_max: Timestamp, value: &[u8]) -> Option<Self> {
+        let (at_min, places) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+        let mut events = Vec::new();
+        for range in places.split(',') {
+            let (from, to) = range.split_once('-').unwrap_or((range, range));
+            let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
+            if to < from || to - from > 100_000 {
+                return None;
+            }
+            events.extend(from..=to);
+        }
+        Some(Self { at_min: Timestamp::parse(at_min).ok()?, at_max, events })
+    }
+}
+
+/// An operator said that work may go on although the table lost the history up to this head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AcceptedBreak {
+    /// `headSeq` of the checkpoint that vouches for what is lost.
+    pub lost_seq: u64,
+    /// Its `headHash`.
+    pub lost_hash: Hash,
+    /// The event that says so.
+    pub seq: u64,
+}
+
+/// Everything that is derived from one block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// One per event.
+    pub markers: Vec<Marker>,
+    /// By time.
+    pub entries: Vec<Entry>,
+    /// Rare.
+    pub accepted: Vec<AcceptedBreak>,
+}
+
+/// Derives from a block that was committed, and so has been checked in full by its writer.
+///
+/// # Errors
+/// Only damaged bytes.
+pub fn derive(block: &Block) -> Result<Derived, Refusal> {
+    Ok(derive_lines(&block.header, &block.lines()?))
+}
+
+/// The same from its unpacked lines.
+pub fn derive_lines(header: &Header, plain: &[u8]) -> Derived {
+    let mut markers = Vec::new();
+    let mut accepted = Vec::new();
+    let mut times = Vec::new();
+    for (place, view) in (0u32..).zip(views(plain)) {
+        markers.push(Marker {
+            identity: view.identity(),
+            block: header.n,
+            seq: view.seq,
+            digest: view.draft_digest(),
+        });
+        let at = std::str::from_utf8(view.at).ok().and_then(|at| Timestamp::parse(at).ok());
+        times.push((at.unwrap_or(header.recorded_at), place));
+        if view.action == BREAK_ACCEPTED.as_bytes() && view.source == Source::AUDIT.as_bytes() {
+            let line = plain.split(|b| *b == b'\n').nth(place as usize).unwrap_or_default();
+            accepted.extend(accepted_break(line));
+        }
+    }
+    Derived { markers, entries: entries(times), accepted }
+}
+
+fn entries(mut times: Vec<(Timestamp, u32)>) -> Vec<Entry> {
+    times.sort_unstable();
+    let mut entries: Vec<Entry> = Vec::new();
+    for (at, place) in times {
+        match entries.last_mut() {
+            Some(entry) if at.unix_millis() - entry.at_min.unix_millis() <= ENTRY_SPAN_MILLIS => {
+                entry.at_max = at;
+                entry.events.push(place);
+            }
+            _ => entries.push(Entry { at_min: at, at_max: at, events: vec![place] }),
+        }
+    }
+    entries.iter_mut().for_each(|entry| entry.events.sort_unstable());
+    entries
+}
+
+fn accepted_break(line: &[u8]) -> Option<AcceptedBreak> {
+    let event = Event::from_line(line).ok()?;
+    let lost = event.draft.metadata().get("lostHead")?.as_object()?;
+    let hash = lost.get("hash").and_then(Value::as_str)?;
+    Some(AcceptedBreak {
+        lost_seq: lost.get("seq")?.as_u64()?,
+        lost_hash: Hash::from_hex(hash.as_bytes())?,
+        seq: event.seq,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{Head, Writer};
+    use crate::names::ChainName;
+    use crate::testing::any_draft;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// No admissible event can make deriving fail, hide an event, or make a row that cannot be
+        /// read back.
+        #[test]
+        fn deriving_is_total(drafts in prop::collection::vec(any_draft(), 1..80)) {
+            let chain = ChainName::new("c").unwrap();
+            let now = Timestamp::from_unix_millis(0).unwrap();
+            let writer = Writer { chain: &chain, writer: "w", nonce: "n".into(), now };
+            let (block, taken) = Block::build(&writer, &Head::EMPTY, &drafts.iter().collect::<Vec<_>>());
+            let derived = derive(&block).unwrap();
+            prop_assert_eq!(derived.markers.len(), taken);
+            let mut places: Vec<u32> = derived.entries.iter().flat_map(|e| e.events.clone()).collect();
+            places.sort_unstable();
+            prop_assert_eq!(places, (0..u32::try_from(taken).unwrap()).collect::<Vec<_>>());
+            for entry in &derived.entries {
+                prop_assert!(entry.at_max.unix_millis() - entry.at_min.unix_millis() <= ENTRY_SPAN_MILLIS);
+                prop_assert_eq!(Entry::from_value(entry.at_max, entry.to_value().as_bytes()), Some(entry.clone()));
+                for place in &entry.events {
+                    let at = drafts[*place as usize].at();
+                    prop_assert!(entry.at_min <= at && at <= entry.at_max);
+                }
+            }
+            for (marker, draft) in derived.markers.iter().zip(&drafts) {
+                prop_assert_eq!(marker.identity, draft.identity(&chain));
+                prop_assert_eq!(marker.digest, draft.digest());
+                prop_assert_eq!(Marker::from_value(marker.identity, marker.to_value().as_bytes()), Some(*marker));
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! SHA-256 values, and their one text form: 64 lower-case hex digits.
+
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// A SHA-256 value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// What stands before the first event and the first checkpoint: 64 zeros.
+    pub const ZERO: Hash = Hash([0; 32]);
+
+    /// SHA-256 of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// SHA-256 of the pieces, one after the other.
+    pub fn of_pieces(pieces: &[&[u8]]) -> Self {
+        let mut sha = Sha256::new();
+        for piece in pieces {
+            sha.update(piece);
+        }
+        Self(sha.finalize().into())
+    }
+
+    /// Reads 64 lower-case hex digits.
+    pub fn from_hex(text: &[u8]) -> Option<Self> {
+        let mut out = [0; 32];
+        read_hex(text, &mut out).then_some(Self(out))
+    }
+
+    /// 64 lower-case hex digits.
+    pub fn to_hex(self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = vec![0; bytes.len() * 2];
+    write_hex(bytes, &mut out);
+    String::from_utf8(out).expect("hex digits are ASCII")
+}
+
+/// Writes lower-case hex into `out`, which is twice as long.
+pub(crate) fn write_hex(bytes: &[u8], out: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+}
+
+/// Value of a lower-case hex digit, 255 for anything else: one table, since every line has two
+/// hashes to read.
+const NIBBLE: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut i: u8 = 0;
+    while i < 10 {
+        table[(b'0' + i) as usize] = i;
+        i += 1;
+    }
+    while i < 16 {
+        table[(b'a' + i - 10) as usize] = i;
+        i += 1;
+    }
+    table
+};
+
+/// Reads lower-case hex of exactly the length of `out`; says whether it could.
+pub(crate) fn read_hex(text: &[u8], out: &mut [u8]) -> bool {
+    if text.len() != out.len() * 2 {
+        return false;
+    }
+    let mut seen = 0;
+    for (pair, byte) in text.chunks_exact(2).zip(out.iter_mut()) {
+        let (high, low) = (NIBBLE[usize::from(pair[0])], NIBBLE[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = (high << 4) | (low & 15);
+    }
+    seen < 16
+}
+
+/// Reads lower-case hex of any even length.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let mut out = vec![0; text.len() / 2];
+    read_hex(text.as_bytes(), &mut out).then_some(out)
+}

@@ -1,0 +1,300 @@
+//! One run of stored bytes, looked at alone: are its lines readable, do their own hashes hold, does
+//! a block's header say what its lines say.
+
+use crate::block::{Header, gzip, member_ranges, split_row};
+use crate::event::{Event, HASH_MEMBER_BYTES};
+use crate::hash::Hash;
+use crate::line::LineView;
+use crate::merkle;
+use flate2::bufread::{GzDecoder, MultiGzDecoder};
+use memchr::memchr;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
+use std::io::Read;
+
+/// Plain bytes that a block may unpack to before it is taken for a bomb.
+const MAX_BLOCK_PLAIN: u64 = 2 * crate::block::MAX_PLAIN_BYTES as u64;
+
+/// A run of bytes to check.
+#[derive(Debug)]
+pub enum Chunk {
+    /// Exported or archived lines. Ends behind an LF, except at the end of a file that was cut.
+    Lines(Vec<u8>),
+    /// The row of block `n`.
+    Block {
+        /// The number that the row's key carries.
+        n: u64,
+        /// The row.
+        row: Vec<u8>,
+    },
+    /// Bytes that cannot be a line, whatever they are.
+    Junk,
+}
+
+/// What one run says, in its order.
+#[derive(Debug, Default)]
+pub struct Checked {
+    pub(super) block: Option<u64>,
+    pub(super) items: Vec<Item>,
+    /// Header members that disagree with lines that hold.
+    pub(super) header: Vec<&'static str>,
+}
+
+impl Checked {
+    /// The greatest `seq` that its lines claim.
+    pub fn greatest_seq(&self) -> u64 {
+        let seq = |item: &Item| if let Item::Line(line) = item { line.seq } else { 0 };
+        self.items.iter().map(seq).max().unwrap_or(0)
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A line that has the shape of one.
+    Line(Line),
+    /// A line that has not; the hash that stands in it and what the rest hashes to, if one does.
+    Unreadable(Option<(Hash, Hash)>),
+    /// Stored bytes from here on could not be unpacked.
+    Damage,
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) seq: u64,
+    pub(super) hash: Hash,
+    pub(super) prev_hash: Hash,
+    /// What the line's bytes hash to where that is not `hash`; zeros where it has no canonical form.
+    pub(super) computed: Option<Hash>,
+    pub(super) leaf: Hash,
+    pub(super) recorded_at: [u8; 24],
+    /// Of the chain's name, so that a change of it within a file shows.
+    pub(super) chain: u64,
+    /// Of (`source`, `externalId`), if there is one.
+    pub(super) external: Option<u128>,
+}
+
+/// Checks one run. Pure: the same on every thread.
+pub fn check(chunk: Chunk, options: &super::Options) -> Checked {
+    match chunk {
+        Chunk::Junk => Checked { items: vec![Item::Unreadable(None)], ..Checked::default() },
+        Chunk::Lines(bytes) => {
+            let mut checked = Checked::default();
+            let mut lines = Lines { options, items: &mut checked.items, summary: None };
+            lines.take(&bytes);
+            checked
+        }
+        Chunk::Block { n, row } => check_block(n, &row, options),
+    }
+}
+
+fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
+    let mut checked = Checked { block: Some(n), ..Checked::default() };
+    let Ok((header_bytes, body)) = split_row(row) else {
+        checked.items.push(Item::Damage);
+        return checked;
+    };
+    let header = Header::parse(header_bytes);
+    if header.is_err() {
+        checked.items.push(Item::Damage);
+    }
+    let ranges = header.as_ref().ok().and_then(|h| member_ranges(&h.members, body.len()));
+    let whole = [0..body.len()];
+    let mut lines = Lines { options, items: &mut checked.items, summary: None };
+    let mut unpacker = gzip::Unpacker::new();
+    let mut plain = Vec::new();
+    let mut plain_events = Vec::new();
+    for range in ranges.as_deref().unwrap_or(&whole) {
+        plain.clear();
+        let member = &body[range.clone()];
+        let sound = unpacker.unpack(member, &mut plain).is_ok() || {
+            plain.clear();
+            unpack_leniently(member, ranges.is_none(), &mut plain)
+        };
+        if sound {
+            plain_events.push(lines.take(&plain));
+        } else {
+            lines.take_provable(&plain);
+        }
+    }
+    let summary = lines.summary.take();
+    let damaged = checked.items.iter().any(|i| !matches!(i, Item::Line(line) if line.computed.is_none()));
+    if let (Ok(header), Some(summary), false) = (header, summary, damaged)
+        && summary.linked
+    {
+        let members = header.members.iter().map(|m| u64::from(m.events)).eq(plain_events) && ranges.is_some();
+        checked.header = summary.disagreements(n, &header, members, body);
+    }
+    checked
+}
+
+/// Unpacks what any gzip reader would, so that a body that somebody packed anew still shows which of
+/// its lines was touched. What could be read stays in `plain`.
+fn unpack_leniently(bytes: &[u8], many: bool, plain: &mut Vec<u8>) -> bool {
+    let read = if many {
+        MultiGzDecoder::new(bytes).take(MAX_BLOCK_PLAIN).read_to_end(plain)
+    } else {
+        GzDecoder::new(bytes).take(MAX_BLOCK_PLAIN).read_to_end(plain)
+    };
+    read.is_ok() && (plain.len() as u64) < MAX_BLOCK_PLAIN
+}
+
+struct Lines<'a> {
+    options: &'a super::Options,
+    items: &'a mut Vec<Item>,
+    summary: Option<Summary>,
+}
+
+impl Lines<'_> {
+    /// Looks at every line; says how many there are.
+    fn take(&mut self, plain: &[u8]) -> u64 {
+        let (mut rest, mut count) = (plain, 0);
+        while !rest.is_empty() {
+            let (line, ended, after) = match memchr(b'\n', rest) {
+                Some(at) => (&rest[..at], true, &rest[at + 1..]),
+                None => (rest, false, &rest[..0]),
+            };
+            rest = after;
+            count += 1;
+            let item = if ended { self.line(line) } else { Item::Unreadable(cut_hash(line)) };
+            self.items.push(item);
+        }
+        count
+    }
+
+    /// Takes lines of a damaged member for as long as their own hashes hold, then marks the damage.
+    fn take_provable(&mut self, plain: &[u8]) {
+        for line in plain.split_inclusive(|b| *b == b'\n') {
+            let item = line.strip_suffix(b"\n").map(|line| self.line(line));
+            match item {
+                Some(Item::Line(line)) if line.computed.is_none() => self.items.push(Item::Line(line)),
+                _ => break,
+            }
+        }
+        self.items.push(Item::Damage);
+    }
+
+    fn line(&mut self, bytes: &[u8]) -> Item {
+        let Some(view) = LineView::of(bytes) else { return Item::Unreadable(cut_hash(bytes)) };
+        let computed = view.computed_hash();
+        let mut mismatch = (computed != view.hash).then_some(computed);
+        if mismatch.is_none() && view.seq > self.options.parse_after && Event::from_line(bytes).is_err() {
+            mismatch = Some(canonical_hash(bytes));
+        }
+        match &mut self.summary {
+            Some(summary) => summary.add(&view),
+            None => self.summary = Some(Summary::of(&view)),
+        }
+        Item::Line(Line {
+            seq: view.seq,
+            hash: view.hash,
+            prev_hash: view.prev_hash,
+            computed: mismatch,
+            leaf: merkle::leaf(&view.hash),
+            recorded_at: view.recorded_at.try_into().expect("24 bytes"),
+            chain: fingerprint(&self.options.repeat_key, view.chain, b"").0,
+            external: view.external_id.map(|id| {
+                let (high, low) = fingerprint(&self.options.repeat_key, view.source, id);
+                u128::from(high) << 64 | u128::from(low)
+            }),
+        })
+    }
+}
+
+/// The hash in a line of any shape, and what the rest of it hashes to.
+fn cut_hash(bytes: &[u8]) -> Option<(Hash, Hash)> {
+    const NAME: &[u8] = b"\"hash\":\"";
+    memchr::memmem::find_iter(bytes, NAME).find_map(|at| {
+        let end = at + HASH_MEMBER_BYTES;
+        let stored = Hash::from_hex(bytes.get(at + NAME.len()..end - 2)?)?;
+        let rest = bytes.get(end..).filter(|_| bytes[end - 2..end] == *b"\",")?;
+        Some((stored, Hash::of_pieces(&[&bytes[..at], rest])))
+    })
+}
+
+/// What a line that is not its own canonical form should hash to; zeros if it is no event at all.
+fn canonical_hash(bytes: &[u8]) -> Hash {
+    let read = crate::json::parse(bytes, crate::json::Limits::FORMAT);
+    let event = read.and_then(|value| match value {
+        crate::json::Value::Object(mut object) => {
+            object.remove("hash");
+            Event::from_value(object.into())
+        }
+        other => Event::from_value(other),
+    });
+    event.map_or(Hash::ZERO, |event| event.hash)
+}
+
+fn fingerprint(key: &[u8; 16], first: &[u8], second: &[u8]) -> (u64, u64) {
+    let mut hasher = SipHasher13::new_with_key(key);
+    hasher.write(first);
+    // A source has no quote and an external id starts with one, so the pair is unambiguous.
+    hasher.write(second);
+    let hash = hasher.finish128();
+    (hash.h1, hash.h2)
+}
+
+/// What the lines of a block say, to be held against its header.
+struct Summary {
+    chain: Vec<u8>,
+    first_seq: u64,
+    last_seq: u64,
+    prev_hash: Hash,
+    head_hash: Hash,
+    at_min: [u8; 24],
+    at_max: [u8; 24],
+    recorded_at: [u8; 24],
+    one_time: bool,
+    linked: bool,
+}
+
+impl Summary {
+    fn of(view: &LineView<'_>) -> Self {
+        let at = view.at.try_into().expect("24 bytes");
+        Self {
+            chain: view.chain.to_vec(),
+            first_seq: view.seq,
+            last_seq: view.seq,
+            prev_hash: view.prev_hash,
+            head_hash: view.hash,
+            at_min: at,
+            at_max: at,
+            recorded_at: view.recorded_at.try_into().expect("24 bytes"),
+            one_time: true,
+            linked: true,
+        }
+    }
+
+    fn add(&mut self, view: &LineView<'_>) {
+        self.linked &= view.seq == self.last_seq + 1 && view.prev_hash == self.head_hash && view.chain == self.chain;
+        self.one_time &= view.recorded_at == self.recorded_at;
+        self.last_seq = view.seq;
+        self.head_hash = view.hash;
+        if view.at < &self.at_min[..] {
+            self.at_min = view.at.try_into().expect("24 bytes");
+        } else if view.at > &self.at_max[..] {
+            self.at_max = view.at.try_into().expect("24 bytes");
+        }
+    }
+
+    fn disagreements(&self, n: u64, header: &Header, members: bool, body: &[u8]) -> Vec<&'static str> {
+        let mut found: Vec<_> = [
+            (header.chain.as_str().as_bytes() == self.chain, "chain"),
+            (header.n == n, "n"),
+            (header.first_seq == self.first_seq, "firstSeq"),
+            (header.count == self.last_seq - self.first_seq + 1, "count"),
+            (header.prev_hash == self.prev_hash, "prevHash"),
+            (header.head_hash == self.head_hash, "headHash"),
+            (header.at_min.to_bytes() == self.at_min, "atMin"),
+            (header.at_max.to_bytes() == self.at_max, "atMax"),
+            (self.one_time && header.recorded_at.to_bytes() == self.recorded_at, "recordedAt"),
+            (members, "members"),
+        ]
+        .into_iter()
+        .filter_map(|(holds, member)| (!holds).then_some(member))
+        .collect();
+        if found.is_empty() && header.computed_digest(body) != header.digest {
+            found.push("digest");
+        }
+        found
+    }
+}

@@ -1,0 +1,151 @@
+//! Which (`source`, `externalId`) stands twice, in bounded memory at any length.
+//!
+//! Fingerprints are collected, sorted in runs of a fixed size, and the runs merged: the external
+//! sort of every textbook. Only the caller knows where runs can be put aside.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+/// Room for sorted runs: a temporary file, or memory in tests.
+pub trait Scratch: Read + Write + Seek + Send {}
+
+impl<T: Read + Write + Seek + Send> Scratch for T {}
+
+/// Bytes of one record: fingerprint and `seq`.
+const RECORD: usize = 24;
+/// Records held in memory: 16 MiB of tuples.
+const RUN_RECORDS: usize = 512 * 1024;
+/// Records that a merge reads from one run at a time.
+const READ_RECORDS: usize = 512;
+
+pub(super) struct Repeats {
+    buffer: Vec<(u128, u64)>,
+    run_records: usize,
+    runs: Vec<Run>,
+    scratch: Option<Box<dyn Scratch>>,
+    end: u64,
+}
+
+/// A sorted run in the scratch: where it goes on, and how many records are left.
+struct Run {
+    at: u64,
+    left: usize,
+    read: Vec<(u128, u64)>,
+}
+
+impl Repeats {
+    pub(super) fn new(scratch: Option<Box<dyn Scratch>>) -> Self {
+        Self { buffer: Vec::new(), run_records: RUN_RECORDS, runs: Vec::new(), scratch, end: 0 }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_runs_of(scratch: Box<dyn Scratch>, run_records: usize) -> Self {
+        Self { run_records, ..Self::new(Some(scratch)) }
+    }
+
+    pub(super) fn add(&mut self, fingerprint: u128, seq: u64) -> io::Result<()> {
+        self.buffer.push((fingerprint, seq));
+        if self.buffer.len() < self.run_records {
+            return Ok(());
+        }
+        let Some(scratch) = &mut self.scratch else { return Ok(()) };
+        self.buffer.sort_unstable();
+        scratch.seek(SeekFrom::Start(self.end))?;
+        let mut out = Vec::with_capacity(64 * 1024);
+        for part in self.buffer.chunks(2048) {
+            out.clear();
+            for (fingerprint, seq) in part {
+                out.extend_from_slice(&fingerprint.to_be_bytes());
+                out.extend_from_slice(&seq.to_be_bytes());
+            }
+            scratch.write_all(&out)?;
+        }
+        self.runs.push(Run { at: self.end, left: self.buffer.len(), read: Vec::new() });
+        self.end += (self.buffer.len() * RECORD) as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// The `seq` of every event whose pair stood before, ascending, at most `most` of them.
+    pub(super) fn finish(mut self, most: usize) -> io::Result<Vec<u64>> {
+        self.buffer.sort_unstable();
+        let mut repeated = Vec::new();
+        let mut before = None;
+        let mut note = |record: (u128, u64)| {
+            if before == Some(record.0) {
+                repeated.push(record.1);
+                if repeated.len() > 2 * most {
+                    repeated.sort_unstable();
+                    repeated.truncate(most);
+                }
+            }
+            before = Some(record.0);
+        };
+        let mut buffer = std::mem::take(&mut self.buffer).into_iter().peekable();
+        let mut heads = std::collections::BinaryHeap::new();
+        for run in 0..self.runs.len() {
+            if let Some(record) = self.next_of(run)? {
+                heads.push(std::cmp::Reverse((record, run)));
+            }
+        }
+        while let Some(std::cmp::Reverse((record, run))) = heads.pop() {
+            while let Some(earlier) = buffer.next_if(|b| *b < record) {
+                note(earlier);
+            }
+            note(record);
+            if let Some(next) = self.next_of(run)? {
+                heads.push(std::cmp::Reverse((next, run)));
+            }
+        }
+        buffer.for_each(&mut note);
+        repeated.sort_unstable();
+        repeated.truncate(most);
+        Ok(repeated)
+    }
+
+    fn next_of(&mut self, run: usize) -> io::Result<Option<(u128, u64)>> {
+        let run = &mut self.runs[run];
+        if run.read.is_empty() && run.left > 0 {
+            let records = run.left.min(READ_RECORDS);
+            let mut bytes = vec![0; records * RECORD];
+            let scratch = self.scratch.as_mut().expect("a run was written to it");
+            scratch.seek(SeekFrom::Start(run.at))?;
+            scratch.read_exact(&mut bytes)?;
+            run.at += bytes.len() as u64;
+            run.left -= records;
+            run.read = bytes
+                .chunks_exact(RECORD)
+                .rev()
+                .map(|r| {
+                    let (fingerprint, seq) = r.split_at(16);
+                    (
+                        u128::from_be_bytes(fingerprint.try_into().expect("16 bytes")),
+                        u64::from_be_bytes(seq.try_into().expect("8 bytes")),
+                    )
+                })
+                .collect();
+        }
+        Ok(run.read.pop())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn runs_of_any_size_find_the_same(ids in prop::collection::vec(0u128..40, 0..120), run in 1usize..20) {
+            let mut repeats = Repeats::with_runs_of(Box::new(io::Cursor::new(Vec::new())), run);
+            let (mut seen, mut wanted) = (BTreeSet::new(), Vec::new());
+            for (seq, id) in (1u64..).zip(&ids) {
+                repeats.add(*id, seq).unwrap();
+                if !seen.insert(*id) {
+                    wanted.push(seq);
+                }
+            }
+            prop_assert_eq!(repeats.finish(1000).unwrap(), wanted);
+        }
+    }
+}

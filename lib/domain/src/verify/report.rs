@@ -1,0 +1,213 @@
+//! The answer of a verification.
+
+use crate::hash::Hash;
+use crate::json::{Object, Value};
+
+/// Breaks that a report lists; more are counted.
+const LISTED: usize = 1000;
+
+/// What is broken; the words and their meaning are part of the public format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BreakKind {
+    /// An event was changed in place, or its line is not its own canonical form.
+    EventHashMismatch,
+    /// Numbers are missing or repeat.
+    EventSeqGap,
+    /// An event was exchanged before this one.
+    EventPrevHashMismatch,
+    /// `recordedAt` falls, `chain` changes, or (`source`, `externalId`) repeats.
+    EventOrderMismatch,
+    /// Stored bytes are damaged.
+    BlockUnreadable,
+    /// A block's header disagrees with its lines.
+    BlockHeaderMismatch,
+    /// A checkpoint was changed, or signed with a key that may not.
+    CheckpointSignatureMismatch,
+    /// History before a checkpoint was rewritten and re-chained.
+    CheckpointHeadMismatch,
+    /// A checkpoint was removed or reordered.
+    CheckpointChainMismatch,
+    /// A checkpoint vouches for events that are gone.
+    TailTruncated,
+    /// A derived entry hides or invents an event.
+    IndexMismatch,
+}
+
+impl BreakKind {
+    /// The word of the format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EventHashMismatch => "event-hash-mismatch",
+            Self::EventSeqGap => "event-seq-gap",
+            Self::EventPrevHashMismatch => "event-prev-hash-mismatch",
+            Self::EventOrderMismatch => "event-order-mismatch",
+            Self::BlockUnreadable => "block-unreadable",
+            Self::BlockHeaderMismatch => "block-header-mismatch",
+            Self::CheckpointSignatureMismatch => "checkpoint-signature-mismatch",
+            Self::CheckpointHeadMismatch => "checkpoint-head-mismatch",
+            Self::CheckpointChainMismatch => "checkpoint-chain-mismatch",
+            Self::TailTruncated => "tail-truncated",
+            Self::IndexMismatch => "index-mismatch",
+        }
+    }
+}
+
+/// One thing that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break {
+    /// What.
+    pub kind: BreakKind,
+    /// At which event, for breaks of events, blocks and the index.
+    pub seq: Option<u64>,
+    /// At which checkpoint's head, for breaks of checkpoints.
+    pub head_seq: Option<u64>,
+    /// In which block.
+    pub block: Option<u64>,
+    /// Which member.
+    pub member: Option<&'static str>,
+    /// What the rest of the data says should be there.
+    pub expected: Option<String>,
+    /// What was found or computed.
+    pub actual: Option<String>,
+}
+
+impl Break {
+    pub(super) fn new(kind: BreakKind) -> Self {
+        Self { kind, seq: None, head_seq: None, block: None, member: None, expected: None, actual: None }
+    }
+
+    /// A break at an event.
+    pub fn at_event(kind: BreakKind, seq: u64) -> Self {
+        Self { seq: Some(seq), ..Self::new(kind) }
+    }
+
+    /// A break at a checkpoint.
+    pub fn at_checkpoint(kind: BreakKind, head_seq: u64) -> Self {
+        Self { head_seq: Some(head_seq), ..Self::new(kind) }
+    }
+
+    pub(super) fn hashes(mut self, expected: Hash, actual: Hash) -> Self {
+        self.expected = Some(expected.to_hex());
+        // Zeros stand for "has no hash": the bytes are no event.
+        self.actual = (actual != Hash::ZERO).then(|| actual.to_hex());
+        self
+    }
+
+    /// As the members of the format, absent ones left out.
+    pub fn to_value(&self) -> Value {
+        let mut object = Object::of([("kind", self.kind.as_str().into())]);
+        let number = |n: Option<u64>| n.and_then(Value::integer);
+        for (name, value) in [
+            ("seq", number(self.seq)),
+            ("headSeq", number(self.head_seq)),
+            ("block", number(self.block)),
+            ("member", self.member.map(Value::from)),
+            ("expected", self.expected.as_deref().map(Value::from)),
+            ("actual", self.actual.as_deref().map(Value::from)),
+        ] {
+            if let Some(value) = value {
+                object.insert(name, value);
+            }
+        }
+        object.into()
+    }
+}
+
+/// The verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Everything that could be looked at holds, and nothing was left out.
+    Intact,
+    /// Something does not hold.
+    Broken,
+    /// What was looked at holds; something could not be looked at.
+    Incomplete,
+}
+
+impl Status {
+    /// The word of the HTTP answer.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intact => "intact",
+            Self::Broken => "broken",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Whether a copy of a checkpoint from outside the checked data was compared.
+    pub anchored: bool,
+    /// Events whose line, hash, number and link hold.
+    pub events_verified: u64,
+    /// Lines that were there.
+    pub events_total: u64,
+    /// Checkpoints that hold in every respect.
+    pub checkpoints_verified: u64,
+    /// `seq` and stored hash of the last line.
+    pub head: Option<(u64, Hash)>,
+    /// Events after the newest checkpoint that holds.
+    pub unsigned_tail: u64,
+    /// Greatest and least `seq` that were there.
+    pub first_seq: Option<u64>,
+    /// The first break in `seq` order.
+    pub first_break: Option<Break>,
+    /// All breaks in that order, the first thousand of them.
+    pub breaks: Vec<Break>,
+    /// How many breaks there are.
+    pub breaks_total: u64,
+    /// What could not be looked at, for a person.
+    pub missing: Vec<String>,
+}
+
+impl Report {
+    /// The verdict.
+    pub fn status(&self) -> Status {
+        if self.breaks_total > 0 {
+            Status::Broken
+        } else if self.missing.is_empty() {
+            Status::Intact
+        } else {
+            Status::Incomplete
+        }
+    }
+}
+
+/// Collects breaks under their place, keeps the first thousand and counts the rest.
+#[derive(Debug, Default)]
+pub(super) struct Breaks {
+    found: Vec<(Place, Break)>,
+    total: u64,
+}
+
+/// Where a break stands in the order of the report: by `seq`, an event before the checkpoint over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(pub(super) u64, pub(super) u8);
+
+impl Breaks {
+    pub(super) fn add(&mut self, place: Place, found: Break) {
+        self.total += 1;
+        self.found.push((place, found));
+        if self.found.len() >= 2 * LISTED {
+            self.found.sort_by_key(|(place, _)| *place);
+            self.found.truncate(LISTED);
+        }
+    }
+
+    /// Moves the breaks of this kind that stand after `place` to it.
+    pub(super) fn pull_forward(&mut self, kind: BreakKind, place: Place) {
+        for (at, found) in &mut self.found {
+            if found.kind == kind && *at > place {
+                *at = place;
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> (Vec<Break>, u64) {
+        self.found.sort_by_key(|(place, _)| *place);
+        self.found.truncate(LISTED);
+        (self.found.into_iter().map(|(_, found)| found).collect(), self.total)
+    }
+}

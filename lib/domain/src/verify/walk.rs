@@ -1,0 +1,385 @@
+//! Joining checked runs into one chain, and holding it against its checkpoints.
+//!
+//! Per line, in this order: is it readable, does its hash hold, is its `seq` the next, is its
+//! `prevHash` the hash before. Only the first that fails is reported; the walk then goes on from
+//! what the line itself says, so that one break does not drag a thousand behind it.
+
+use super::check::{Checked, Item, Line};
+use super::report::{Break, BreakKind, Breaks, Place, Report};
+use super::repeats::{Repeats, Scratch};
+use super::Options;
+use crate::checkpoint::Checkpoint;
+use crate::hash::Hash;
+use crate::merkle::Edge;
+use crate::names::ChainName;
+use crate::time::Timestamp;
+use std::collections::VecDeque;
+use std::io;
+
+const EVENT: u8 = 0;
+const HEADER: u8 = 1;
+const CHECKPOINT: u8 = 2;
+
+/// Where the bytes start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the beginning of the chain.
+    Genesis,
+    /// In the middle, behind an event of this hash: the stated start of an export.
+    At {
+        /// `seq` of the first line.
+        seq: u64,
+        /// `prevHash` of the first line.
+        prev_hash: Hash,
+    },
+    /// Wherever the first line says.
+    FirstLine,
+}
+
+/// Where a checkpoint comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// From the chain's own checkpoints, in ascending order.
+    Chained,
+    /// From a copy that was kept elsewhere.
+    Anchor,
+}
+
+struct Pending {
+    checkpoint: Checkpoint,
+    evidence: Evidence,
+}
+
+/// One pass over a chain, in order.
+pub struct Walk {
+    options: Options,
+    breaks: Breaks,
+    report: Report,
+    expected_seq: Option<u64>,
+    /// Stored hash of the line before, and what it hashes to if that is another.
+    before: Option<(Hash, Hash)>,
+    recorded_at: [u8; 24],
+    chain: Option<u64>,
+    /// `None` once the tree can no longer be known.
+    edge: Option<Edge>,
+    /// Whether lines are missing at the end of what was read so far.
+    damaged: bool,
+    waiting: VecDeque<Pending>,
+    chained: ChainedState,
+    anchors: Vec<Checkpoint>,
+    repeats: Repeats,
+    name: Option<ChainName>,
+    newest_signed: u64,
+}
+
+/// The last checkpoint of the chain's own.
+#[derive(Default)]
+struct ChainedState {
+    n: u64,
+    head_seq: u64,
+    /// `None` after one that was changed: what it was is unknown.
+    digest: Option<Hash>,
+    at: Option<Timestamp>,
+}
+
+impl Walk {
+    /// A walk that knows nothing yet. Without a scratch, repeats are held in memory.
+    pub fn new(options: Options, name: Option<ChainName>, scratch: Option<Box<dyn Scratch>>) -> Self {
+        let (expected_seq, before) = match options.start {
+            Start::Genesis => (Some(1), Some((Hash::ZERO, Hash::ZERO))),
+            Start::At { seq, prev_hash } => (Some(seq), Some((prev_hash, prev_hash))),
+            Start::FirstLine => (None, None),
+        };
+        let edge = (options.start == Start::Genesis || expected_seq == Some(1)).then(Edge::default);
+        Self {
+            options,
+            breaks: Breaks::default(),
+            report: Report::default(),
+            expected_seq,
+            before,
+            recorded_at: [b'0'; 24],
+            chain: None,
+            edge,
+            damaged: false,
+            waiting: VecDeque::new(),
+            chained: ChainedState { digest: Some(Hash::ZERO), ..ChainedState::default() },
+            anchors: Vec::new(),
+            repeats: Repeats::new(scratch),
+            name,
+            newest_signed: 0,
+        }
+    }
+
+    /// Whether lines up to `seq` can be joined without more checkpoints. Callers hand over
+    /// checkpoints until this holds, so that only the few around the walk are in memory.
+    pub fn has_checkpoints_beyond(&self, seq: u64) -> bool {
+        self.chained.head_seq > seq
+    }
+
+    /// Hands over the next checkpoint line; anchors come before any run, chained ones in order.
+    pub fn checkpoint(&mut self, line: &[u8], evidence: Evidence) {
+        let checkpoint = match Checkpoint::from_line(line) {
+            Ok(checkpoint) => checkpoint,
+            Err(_) => return self.unreadable_checkpoint(line),
+        };
+        let head_seq = checkpoint.head_seq;
+        let at = Place(head_seq, CHECKPOINT);
+        if self.name.as_ref().is_some_and(|name| *name != checkpoint.chain) {
+            return self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointChainMismatch, head_seq));
+        }
+        self.name.get_or_insert_with(|| checkpoint.chain.clone());
+        if self.options.ring.is_empty() {
+            let missing = "no key to check the checkpoints' signatures with".to_owned();
+            if !self.report.missing.contains(&missing) {
+                self.report.missing.push(missing);
+            }
+        } else if !checkpoint.is_signed_by(&self.options.ring) {
+            self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq));
+            if evidence == Evidence::Chained {
+                self.chained.n += 1;
+                self.chained.digest = None;
+            }
+            return;
+        }
+        match evidence {
+            Evidence::Chained => self.chained_checkpoint(checkpoint),
+            Evidence::Anchor => {
+                self.report.anchored = true;
+                self.anchors.push(checkpoint.clone());
+                self.wait(Pending { checkpoint, evidence });
+            }
+        }
+    }
+
+    fn unreadable_checkpoint(&mut self, line: &[u8]) {
+        let claimed = crate::json::parse(line, crate::json::Limits::FORMAT)
+            .ok()
+            .and_then(|value| value.as_object()?.get("headSeq")?.as_u64());
+        let head_seq = claimed.unwrap_or(self.chained.head_seq + 1);
+        self.breaks.add(
+            Place(head_seq, CHECKPOINT),
+            Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq),
+        );
+        self.chained.n += 1;
+        self.chained.digest = None;
+    }
+
+    fn chained_checkpoint(&mut self, checkpoint: Checkpoint) {
+        let at = Place(checkpoint.head_seq, CHECKPOINT);
+        let before = &self.chained;
+        // One that was changed may claim any head; its true place is before this one.
+        self.breaks.pull_forward(BreakKind::CheckpointSignatureMismatch, at);
+        let follows = checkpoint.n == before.n + 1
+            && before.digest.is_none_or(|digest| digest == checkpoint.prev_checkpoint)
+            && checkpoint.head_seq > before.head_seq
+            && before.at.is_none_or(|at| checkpoint.at >= at);
+        let disputed = self.anchors.iter().any(|anchor| {
+            anchor.n == checkpoint.n
+                && anchor.digest() != checkpoint.digest()
+                && anchor.head_hash == checkpoint.head_hash
+        });
+        if !follows || disputed {
+            self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointChainMismatch, checkpoint.head_seq));
+        }
+        self.chained = ChainedState {
+            n: checkpoint.n,
+            head_seq: self.chained.head_seq.max(checkpoint.head_seq),
+            digest: Some(checkpoint.digest()),
+            at: Some(checkpoint.at),
+        };
+        // Still held against the events: a removed neighbour says nothing against them.
+        self.wait(Pending { checkpoint, evidence: Evidence::Chained });
+    }
+
+    fn wait(&mut self, pending: Pending) {
+        let at = self.waiting.partition_point(|p| p.checkpoint.head_seq <= pending.checkpoint.head_seq);
+        self.waiting.insert(at, pending);
+    }
+
+    /// Joins the next run.
+    ///
+    /// # Errors
+    /// Only those of the scratch.
+    pub fn run(&mut self, run: Checked) -> io::Result<()> {
+        let first = run.items.iter().find_map(|item| match item {
+            Item::Line(line) => Some(line.seq),
+            _ => None,
+        });
+        let block = run.block;
+        for item in run.items {
+            match item {
+                Item::Line(line) => self.line(&line, block)?,
+                Item::Unreadable(hashes) => self.unreadable(hashes, block),
+                Item::Damage => self.damage(block),
+            }
+        }
+        for member in run.header {
+            let seq = first.unwrap_or(0);
+            let found = Break { block, member: Some(member), ..Break::at_event(BreakKind::BlockHeaderMismatch, seq) };
+            self.breaks.add(Place(seq, HEADER), found);
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &Line, block: Option<u64>) -> io::Result<()> {
+        self.report.events_total += 1;
+        self.damaged = false;
+        let seq = match (line.computed, self.expected_seq) {
+            // A line that fails its own hash cannot be believed about its place.
+            (Some(_), Some(expected)) => expected,
+            _ => line.seq,
+        };
+        if self.report.first_seq.is_none() {
+            self.report.first_seq = Some(seq);
+            if seq == 1 && self.before.is_none() {
+                self.before = Some((Hash::ZERO, Hash::ZERO));
+                self.edge = Some(Edge::default());
+            }
+        }
+        let found = self.failure(line, seq);
+        let holds = found.is_none();
+        if let Some(found) = found {
+            let place = found.seq.unwrap_or(seq);
+            self.breaks.add(Place(place, EVENT), Break { block, ..found });
+        } else {
+            self.report.events_verified += 1;
+        }
+        match &mut self.edge {
+            Some(edge) if holds && edge.size() + 1 == seq => edge.push(line.leaf),
+            edge => *edge = None,
+        }
+        if holds && let Some(external) = line.external {
+            self.repeats.add(external, seq)?;
+        }
+        self.expected_seq = Some(seq + 1);
+        self.before = Some((line.hash, line.computed.unwrap_or(line.hash)));
+        self.recorded_at = self.recorded_at.max(line.recorded_at);
+        self.chain.get_or_insert(line.chain);
+        self.report.head = Some((seq, line.hash));
+        self.meet_checkpoints(seq, line.hash);
+        Ok(())
+    }
+
+    fn failure(&self, line: &Line, seq: u64) -> Option<Break> {
+        if let Some(computed) = line.computed {
+            return Some(Break::at_event(BreakKind::EventHashMismatch, seq).hashes(line.hash, computed));
+        }
+        if let Some(expected) = self.expected_seq
+            && expected != line.seq
+        {
+            return Some(Break::at_event(BreakKind::EventSeqGap, expected.min(line.seq)));
+        }
+        if let Some((stored, computed)) = self.before
+            && line.prev_hash != stored
+            && line.prev_hash != computed
+        {
+            return Some(Break {
+                expected: Some(stored.to_hex()),
+                actual: Some(line.prev_hash.to_hex()),
+                ..Break::at_event(BreakKind::EventPrevHashMismatch, seq)
+            });
+        }
+        let order = |member| Some(Break { member: Some(member), ..Break::at_event(BreakKind::EventOrderMismatch, seq) });
+        if line.recorded_at < self.recorded_at {
+            return order("recordedAt");
+        }
+        if self.chain.is_some_and(|chain| chain != line.chain) {
+            return order("chain");
+        }
+        None
+    }
+
+    fn unreadable(&mut self, hashes: Option<(Hash, Hash)>, block: Option<u64>) {
+        self.report.events_total += 1;
+        let seq = self.expected_seq.unwrap_or(1);
+        let mut found = Break { block, ..Break::at_event(BreakKind::EventHashMismatch, seq) };
+        if let Some((stored, computed)) = hashes.filter(|(stored, computed)| stored != computed) {
+            found = found.hashes(stored, computed);
+        }
+        self.breaks.add(Place(seq, EVENT), found);
+        self.expected_seq = self.expected_seq.map(|seq| seq + 1);
+        self.before = hashes;
+        self.edge = None;
+        self.damaged = true;
+    }
+
+    fn damage(&mut self, block: Option<u64>) {
+        let seq = self.expected_seq.or(self.report.head.map(|(seq, _)| seq + 1)).unwrap_or(1);
+        let found = Break { block, ..Break::at_event(BreakKind::BlockUnreadable, seq) };
+        self.breaks.add(Place(seq, EVENT), found);
+        self.expected_seq = None;
+        self.before = None;
+        self.edge = None;
+        self.damaged = true;
+    }
+
+    fn meet_checkpoints(&mut self, seq: u64, hash: Hash) {
+        while let Some(pending) = self.waiting.pop_front_if(|p| p.checkpoint.head_seq <= seq) {
+            let checkpoint = &pending.checkpoint;
+            if checkpoint.head_seq < seq {
+                // Its event was not there, or it came too late: either is a break of its own.
+                continue;
+            }
+            let root = self.edge.as_ref().map_or(checkpoint.root_hash, Edge::root);
+            let found = if checkpoint.head_hash != hash {
+                Some((checkpoint.head_hash, hash))
+            } else if checkpoint.root_hash != root {
+                Some((checkpoint.root_hash, root))
+            } else {
+                None
+            };
+            if let Some((expected, actual)) = found {
+                let found = Break::at_checkpoint(BreakKind::CheckpointHeadMismatch, seq).hashes(expected, actual);
+                self.breaks.add(Place(seq, CHECKPOINT), found);
+            } else if pending.evidence == Evidence::Chained {
+                self.report.checkpoints_verified += 1;
+                self.newest_signed = seq;
+            }
+        }
+    }
+
+    /// A derived row names events beyond the last one: the table lost its tail.
+    pub fn index_mismatch(&mut self, seq: u64) {
+        self.breaks.add(Place(seq, EVENT), Break::at_event(BreakKind::IndexMismatch, seq));
+    }
+
+    /// Something could not be looked at.
+    pub fn missing(&mut self, what: String) {
+        self.report.missing.push(what);
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// Only those of the scratch.
+    pub fn finish(mut self) -> io::Result<Report> {
+        let last = self.report.head.map_or(0, |(seq, _)| seq);
+        if !self.damaged {
+            for pending in &self.waiting {
+                let head_seq = pending.checkpoint.head_seq;
+                if head_seq > last {
+                    let found = Break {
+                        actual: Some(last.to_string()),
+                        ..Break::at_checkpoint(BreakKind::TailTruncated, head_seq)
+                    };
+                    self.breaks.add(Place(head_seq, CHECKPOINT), found);
+                }
+            }
+        }
+        for anchor in &self.anchors {
+            if self.options.all_checkpoints && anchor.n > self.chained.n && anchor.head_seq <= last {
+                let found = Break::at_checkpoint(BreakKind::CheckpointChainMismatch, anchor.head_seq);
+                self.breaks.add(Place(anchor.head_seq, CHECKPOINT), found);
+            }
+        }
+        for seq in self.repeats.finish(1000)? {
+            let found =
+                Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
+            self.breaks.add(Place(seq, EVENT), found);
+        }
+        self.report.unsigned_tail = last - self.newest_signed.min(last);
+        (self.report.breaks, self.report.breaks_total) = self.breaks.finish();
+        self.report.first_break = self.report.breaks.first().cloned();
+        Ok(self.report)
+    }
+}
