@@ -1,1 +1,4 @@
 //! What is tested from outside.
+#![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
+
+mod conformance;

@@ -331,8 +331,8 @@ impl Walk {
             if let Some((expected, actual)) = found {
                 let found = Break::at_checkpoint(BreakKind::CheckpointHeadMismatch, seq).hashes(expected, actual);
                 self.breaks.add(Place(seq, CHECKPOINT), found);
-            } else if pending.evidence == Evidence::Chained {
-                self.report.checkpoints_verified += 1;
+            } else {
+                self.report.checkpoints_verified += u64::from(pending.evidence == Evidence::Chained);
                 self.newest_signed = seq;
             }
         }

@@ -1,0 +1,109 @@
+//! The data directory of the embedded default: `table.db`, `queue.db`, `bucket/`, `keys/`.
+
+use domain::hash::hex;
+use domain::names::ChainName;
+use ports::Ids;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file or folder in it.
+    #[error("cannot use {}: {source}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file in it does not hold what it should.
+    #[error("{} does not hold {what}; restore it from a backup", .path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+    },
+}
+
+/// A directory that holds everything of one embedded installation.
+#[derive(Debug, Clone)]
+pub struct DataDirectory(PathBuf);
+
+impl DataDirectory {
+    /// Uses this directory, and makes it at first use, readable by its owner only.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        for folder in [path.to_owned(), path.join("keys"), path.join("bucket")] {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.map_err(|source| DataError::Io { path: folder, source })?;
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// `TABLE_URL` by default.
+    pub fn table_url(&self) -> String {
+        format!("sqlite:{}", self.0.join("table.db").display())
+    }
+
+    /// `QUEUE_URL` by default.
+    pub fn queue_url(&self) -> String {
+        format!("sqlite:{}", self.0.join("queue.db").display())
+    }
+
+    /// `BUCKET_URL` by default.
+    pub fn bucket_url(&self) -> String {
+        format!("file:{}", self.0.join("bucket").display())
+    }
+
+    /// A key of 32 bytes in hex from `keys/<name>`, made at first use. Several processes that start
+    /// at once get the same.
+    ///
+    /// # Errors
+    /// A file that cannot be read or made, or that holds something else.
+    pub fn key(&self, name: &str, ids: &dyn Ids) -> Result<String, DataError> {
+        let path = self.0.join("keys").join(name);
+        let text = read_or_make(&path, || format!("{}{}\n", hex(&ids.nonce()), hex(&ids.nonce())))?;
+        let text = text.trim().to_owned();
+        let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if fits { Ok(text) } else { Err(DataError::Malformed { path, what: "64 hex digits" }) }
+    }
+
+    /// The chain's name, `local-` and 8 hex digits, made at first use.
+    ///
+    /// # Errors
+    /// A file that cannot be read or made, or that holds something else.
+    pub fn chain(&self, ids: &dyn Ids) -> Result<ChainName, DataError> {
+        let path = self.0.join("chain");
+        let text = read_or_make(&path, || format!("local-{}\n", hex(&ids.nonce()[..4])))?;
+        ChainName::new(text.trim()).map_err(|_| DataError::Malformed { path, what: "a chain's name" })
+    }
+}
+
+/// Whoever links the name first has made the file, whole and synced; the others read it.
+fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, DataError> {
+    let failed = |source| DataError::Io { path: path.to_owned(), source };
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        read => return read.map_err(failed),
+    }
+    let text = make();
+    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        match fs::hard_link(&aside, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => fs::remove_file(&aside)?,
+        }
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().map_err(failed)?;
+    fs::read_to_string(path).map_err(failed)
+}

@@ -1,0 +1,159 @@
+//! The queue on SQLite.
+
+use crate::memory::check_send;
+use crate::own_thread::{Gone, OwnThread};
+use crate::sqlite::{self, OpenError};
+use async_trait::async_trait;
+use ports::{Clock, Message, Queue, QueueError};
+use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::Path;
+use std::sync::Arc;
+
+const LAYOUT: i64 = 1;
+const SCHEMA: &str = "CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    body TEXT NOT NULL,
+    deliveries INTEGER NOT NULL,
+    visible_at INTEGER NOT NULL,
+    receipt TEXT
+);
+CREATE INDEX by_time ON messages (queue, visible_at, id);
+CREATE UNIQUE INDEX by_receipt ON messages (receipt) WHERE receipt IS NOT NULL;";
+
+/// How a queue redelivers.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// How long a delivery is held before the message comes back, in milliseconds.
+    pub visibility_millis: i64,
+    /// Deliveries after which it goes to the dead letters.
+    pub max_deliveries: u32,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self { visibility_millis: 60_000, max_deliveries: 5 }
+    }
+}
+
+/// A named queue in one SQLite file, shared by any number of processes of one machine.
+#[derive(Clone)]
+pub struct SqliteQueue {
+    db: OwnThread<Connection>,
+    name: String,
+    dead_letters: Option<String>,
+    clock: Arc<dyn Clock>,
+    settings: QueueSettings,
+}
+
+impl SqliteQueue {
+    /// The queue of this name and its dead letters.
+    ///
+    /// # Errors
+    /// A file that is not ours, not writable, or from a newer program.
+    pub fn open_pair(
+        path: &Path,
+        name: &str,
+        clock: Arc<dyn Clock>,
+        settings: QueueSettings,
+    ) -> Result<(Self, Self), OpenError> {
+        let db = sqlite::open(path, LAYOUT, SCHEMA)?;
+        let dead_name = format!("{name}-dead-letters");
+        let queue = Self {
+            db: db.clone(),
+            name: name.to_owned(),
+            dead_letters: Some(dead_name.clone()),
+            clock: Arc::clone(&clock),
+            settings,
+        };
+        Ok((queue, Self { db, name: dead_name, dead_letters: None, clock, settings }))
+    }
+
+    async fn call<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, QueueError> {
+        let gone = |_: Gone| QueueError::Unavailable("the database thread is gone; restart the program".to_owned());
+        self.db.call(job).await.map_err(gone)?.map_err(|error| {
+            let text = sqlite::describe(&error);
+            if sqlite::is_final(&error) { QueueError::Rejected(text) } else { QueueError::Unavailable(text) }
+        })
+    }
+}
+
+#[async_trait]
+impl Queue for SqliteQueue {
+    async fn send_batch(&self, bodies: &[String]) -> Result<Vec<Result<(), QueueError>>, QueueError> {
+        check_send(bodies)?;
+        let (bodies, name, now) = (bodies.to_vec(), self.name.clone(), self.clock.now().unix_millis());
+        let count = bodies.len();
+        self.call(move |db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT INTO messages (queue, body, deliveries, visible_at) VALUES (?1, ?2, 0, ?3)",
+                )?;
+                for body in bodies {
+                    insert.execute(params![name, body, now])?;
+                }
+            }
+            transaction.commit()
+        })
+        .await?;
+        Ok((0..count).map(|_| Ok(())).collect())
+    }
+
+    async fn receive(&self, limit: usize) -> Result<Vec<Message>, QueueError> {
+        let (name, dead_letters) = (self.name.clone(), self.dead_letters.clone());
+        let (now, settings) = (self.clock.now().unix_millis(), self.settings);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.call(move |db| {
+            let waiting: bool = db
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND visible_at <= ?2)")?
+                .query_row(params![name, now], |row| row.get(0))?;
+            if !waiting {
+                // An idle poll costs no write.
+                return Ok(Vec::new());
+            }
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(dead_letters) = dead_letters {
+                transaction
+                    .prepare_cached(
+                        "UPDATE messages SET queue = ?3, deliveries = 0, visible_at = ?2, receipt = NULL
+                         WHERE queue = ?1 AND visible_at <= ?2 AND deliveries >= ?4",
+                    )?
+                    .execute(params![name, now, dead_letters, settings.max_deliveries])?;
+            }
+            let received: Vec<Message> = transaction
+                .prepare_cached(
+                    "UPDATE messages SET deliveries = deliveries + 1, visible_at = ?3,
+                         receipt = id || '-' || (deliveries + 1) || '-' || lower(hex(randomblob(8)))
+                     WHERE id IN (SELECT id FROM messages WHERE queue = ?1 AND visible_at <= ?2
+                                  ORDER BY visible_at, id LIMIT ?4)
+                     RETURNING receipt, body, deliveries",
+                )?
+                .query_map(params![name, now, now + settings.visibility_millis, limit], |row| {
+                    Ok(Message { receipt: row.get(0)?, body: row.get(1)?, deliveries: row.get(2)? })
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            transaction.commit()?;
+            Ok(received)
+        })
+        .await
+    }
+
+    async fn ack(&self, receipts: &[String]) -> Result<(), QueueError> {
+        let receipts = receipts.to_vec();
+        self.call(move |db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            {
+                let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE receipt = ?1")?;
+                for receipt in receipts {
+                    delete.execute([receipt])?;
+                }
+            }
+            transaction.commit()
+        })
+        .await
+    }
+}

@@ -1,0 +1,103 @@
+//! Adapters by URL, so that a deployment is a matter of settings.
+
+use crate::{DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, QueueSettings, SqliteQueue, SqliteTable};
+use ports::{Bucket, Clock, Queue, Table};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An adapter cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlError {
+    /// No adapter here has that scheme.
+    #[error("{setting}: `{scheme}` is not known here; use {known}")]
+    Scheme {
+        /// The setting's name.
+        setting: &'static str,
+        /// What was given before the colon.
+        scheme: String,
+        /// What can be given.
+        known: &'static str,
+    },
+    /// The database cannot be used.
+    #[error("{setting}: {source}")]
+    Database {
+        /// The setting's name.
+        setting: &'static str,
+        /// Why.
+        source: OpenError,
+    },
+    /// The directory cannot be used.
+    #[error("{setting}: cannot use the directory {}: {reason}", .path.display())]
+    Directory {
+        /// The setting's name.
+        setting: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+}
+
+fn split<'a>(setting: &'static str, url: &'a str, known: &'static str) -> Result<(&'a str, &'a str), UrlError> {
+    url.split_once(':')
+        .ok_or_else(|| UrlError::Scheme { setting, scheme: url.chars().take(40).collect(), known })
+}
+
+/// `sqlite:PATH`, or `memory:` for tests.
+///
+/// # Errors
+/// An unknown scheme, or a file that cannot be used.
+pub fn table(url: &str) -> Result<Arc<dyn Table>, UrlError> {
+    const SETTING: &str = "TABLE_URL";
+    const KNOWN: &str = "sqlite:PATH";
+    match split(SETTING, url, KNOWN)? {
+        ("sqlite", path) => SqliteTable::open(Path::new(path))
+            .map(|table| Arc::new(table) as Arc<dyn Table>)
+            .map_err(|source| UrlError::Database { setting: SETTING, source }),
+        ("memory", _) => Ok(Arc::new(MemoryTable::default())),
+        (scheme, _) => Err(UrlError::Scheme { setting: SETTING, scheme: scheme.to_owned(), known: KNOWN }),
+    }
+}
+
+/// `file:DIR`, or `memory:` for tests.
+///
+/// # Errors
+/// An unknown scheme, or a directory that cannot be used.
+pub fn bucket(url: &str) -> Result<Arc<dyn Bucket>, UrlError> {
+    const SETTING: &str = "BUCKET_URL";
+    const KNOWN: &str = "file:DIR";
+    match split(SETTING, url, KNOWN)? {
+        ("file", path) => DirectoryBucket::open(Path::new(path))
+            .map(|bucket| Arc::new(bucket) as Arc<dyn Bucket>)
+            .map_err(|error| UrlError::Directory { setting: SETTING, path: path.into(), reason: error.to_string() }),
+        ("memory", _) => Ok(Arc::new(MemoryBucket::default())),
+        (scheme, _) => Err(UrlError::Scheme { setting: SETTING, scheme: scheme.to_owned(), known: KNOWN }),
+    }
+}
+
+/// A queue and its dead letters.
+pub struct QueuePair {
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// Where messages go that were delivered too often.
+    pub dead_letters: Arc<dyn Queue>,
+}
+
+/// The queue of this name at `sqlite:PATH`, or `memory:` for tests.
+///
+/// # Errors
+/// An unknown scheme, or a file that cannot be used.
+pub fn queue(url: &str, name: &str, clock: Arc<dyn Clock>, settings: QueueSettings) -> Result<QueuePair, UrlError> {
+    const SETTING: &str = "QUEUE_URL";
+    const KNOWN: &str = "sqlite:PATH";
+    match split(SETTING, url, KNOWN)? {
+        ("sqlite", path) => SqliteQueue::open_pair(Path::new(path), name, clock, settings)
+            .map(|(queue, dead)| QueuePair { queue: Arc::new(queue), dead_letters: Arc::new(dead) })
+            .map_err(|source| UrlError::Database { setting: SETTING, source }),
+        ("memory", _) => {
+            let (queue, dead) = MemoryQueue::pair(clock, settings);
+            Ok(QueuePair { queue: Arc::new(queue), dead_letters: Arc::new(dead) })
+        }
+        (scheme, _) => Err(UrlError::Scheme { setting: SETTING, scheme: scheme.to_owned(), known: KNOWN }),
+    }
+}
