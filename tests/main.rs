@@ -2,3 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
 mod conformance;
+mod layers;
+mod processes;
+mod services;
+mod vectors;

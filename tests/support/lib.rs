@@ -4,6 +4,7 @@
 pub mod chain;
 pub mod vectors;
 pub mod verdict;
+pub mod world;
 
 use domain::admit::complete_draft;
 use domain::event::Draft;
@@ -15,7 +16,7 @@ use domain::time::Timestamp;
 /// 2026-11-01T00:00:00Z.
 pub const EPOCH_MILLIS: i64 = 1_793_491_200_000;
 
-/// Event number `i`: about 490 bytes as a line, a third of them with an id from a source.
+/// Event number `i`: about 570 bytes as a line, a third of them with an id from a source.
 pub fn draft(i: u64) -> Draft {
     let noise = Hash::of(format!("event {i}").as_bytes()).0;
     let pick = |at: usize, of: usize| usize::from(noise[at]) % of;
@@ -40,12 +41,11 @@ pub fn draft(i: u64) -> Draft {
     let millis = EPOCH_MILLIS + i64::try_from(i).expect("few events") * 317 + i64::from(noise[5]);
     let at = Timestamp::from_unix_millis(millis).expect("in 2026");
     let metadata = Object::of([
-        ("requestId", Hash(noise).to_hex()[..16].into()),
-        ("userAgent", "Mozilla/5.0 (X11; Linux x86_64)".into()),
+        ("requestId", Hash(noise).to_hex()[..8].into()),
     ]);
     complete_draft(Object::of([
         ("action", action.into()),
-        ("actorEmail", format!("{user}@{tenant}.example").into()),
+        ("actorEmail", Value::Null),
         ("actorId", user.into()),
         ("actorIp", format!("203.0.113.{}", noise[6]).into()),
         ("actorType", "user".into()),
@@ -59,7 +59,7 @@ pub fn draft(i: u64) -> Draft {
         ("resourceName", Value::Null),
         ("resourceType", resource_type.into()),
         ("source", source.as_str().into()),
-        ("tenantSlug", tenant.into()),
+        ("tenantSlug", Value::from(tenant)),
     ]))
     .expect("a complete event")
 }

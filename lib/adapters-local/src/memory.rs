@@ -104,7 +104,7 @@ impl Table for MemoryTable {
         })
     }
 
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, TableError> {
+    async fn get_many(&self, keys: Vec<Key>) -> Result<Vec<Option<Row>>, TableError> {
         let rows = lock(&self.0);
         Ok(keys.iter().map(|key| rows.row(key)).collect())
     }

@@ -171,8 +171,7 @@ impl Table for SqliteTable {
         .await
     }
 
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, TableError> {
-        let keys = keys.to_vec();
+    async fn get_many(&self, keys: Vec<Key>) -> Result<Vec<Option<Row>>, TableError> {
         self.call(move |db| {
             let transaction = db.transaction()?;
             // In key order, neighbours are on the same page.

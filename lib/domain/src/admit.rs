@@ -191,9 +191,13 @@ pub(crate) fn take_time(object: &mut Object, name: &str) -> Result<Timestamp, Re
 }
 
 pub(crate) fn take_seq(object: &mut Object, name: &str) -> Result<u64, Refusal> {
-    take(object, name)?
-        .as_u64()
-        .ok_or_else(|| Refusal::new("invalid-number", "a whole number from 0 to 2^53 - 1 belongs here").within(name))
+    let value = take(object, name)?;
+    match &value {
+        Value::Number(number) if number.is_integral() => value
+            .as_u64()
+            .ok_or_else(|| Refusal::new("invalid-number", "this number is never negative").within(name)),
+        _ => Err(Refusal::new("wrong-type", "a whole number belongs here").within(name)),
+    }
 }
 
 pub(crate) fn take_hash(object: &mut Object, name: &str) -> Result<Hash, Refusal> {

@@ -137,25 +137,32 @@ impl Draft {
 
     /// The line at this place, without its LF, and its hash.
     pub fn seal(&self, place: &Place<'_>) -> (Vec<u8>, Hash) {
-        let mut line = Vec::with_capacity(640);
-        self.write_head(&mut line, Some(place));
+        let mut line = Vec::with_capacity(768);
+        let hash = self.seal_into(place, &mut line);
+        (line, hash)
+    }
+
+    /// Appends the line at this place, without its LF; its hash.
+    pub(crate) fn seal_into(&self, place: &Place<'_>, line: &mut Vec<u8>) -> Hash {
+        let start = line.len();
+        self.write_head(line, Some(place));
         let cut = line.len();
         line.extend_from_slice(b"\"hash\":\"");
         line.resize(cut + HASH_MEMBER_BYTES - 2, b'0');
         line.extend_from_slice(b"\",");
         let rest = line.len();
-        self.write_middle(&mut line);
+        self.write_middle(line);
         line.extend_from_slice(b"\"prevHash\":\"");
-        push_hex(place.prev_hash, &mut line);
+        line.extend_from_slice(&place.prev_hash.to_hex_bytes());
         line.extend_from_slice(b"\",\"recordedAt\":\"");
         line.extend_from_slice(&place.recorded_at.to_bytes());
         line.extend_from_slice(b"\",");
-        self.write_resource(&mut line);
-        self.write_tail(&mut line, Some(place.seq));
+        self.write_resource(line);
+        self.write_tail(line, Some(place.seq));
         line.extend_from_slice(b",\"v\":1}");
-        let hash = Hash::of_pieces(&[&line[..cut], &line[rest..]]);
+        let hash = Hash::of_pieces(&[&line[start..cut], &line[rest..]]);
         write_hex(&hash.0, &mut line[cut + 8..cut + 72]);
-        (line, hash)
+        hash
     }
 
     /// Length of the line in the chain named so, LF not counted, with a `seq` of 16 digits.
@@ -227,12 +234,6 @@ fn write_optional(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
     out.push(b',');
 }
 
-pub(crate) fn push_hex(hash: Hash, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + 64, 0);
-    write_hex(&hash.0, &mut out[start..]);
-}
-
 /// What a chain records at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity(pub Hash);
@@ -286,6 +287,9 @@ impl Event {
     /// # Errors
     /// The first rule of the format that the line breaks.
     pub fn from_line(line: &[u8]) -> Result<Self, Refusal> {
+        if let Some(event) = crate::canonical::read(line) {
+            return Ok(event);
+        }
         let value = parse(line, Limits::FORMAT)?;
         let Value::Object(mut object) = value else {
             return Err(Refusal::new("wrong-type", "an event is a JSON object"));
@@ -331,7 +335,7 @@ impl Event {
         self.draft.seal(&self.place()).0
     }
 
-    fn place(&self) -> Place<'_> {
+    pub(crate) fn place(&self) -> Place<'_> {
         Place { chain: &self.chain, seq: self.seq, recorded_at: self.recorded_at, prev_hash: self.prev_hash }
     }
 

@@ -31,6 +31,13 @@ impl Hash {
         read_hex(text, &mut out).then_some(Self(out))
     }
 
+    /// 64 lower-case hex digits, as bytes.
+    pub(crate) fn to_hex_bytes(self) -> [u8; 64] {
+        let mut out = [0; 64];
+        write_hex(&self.0, &mut out);
+        out
+    }
+
     /// 64 lower-case hex digits.
     pub fn to_hex(self) -> String {
         hex(&self.0)
@@ -58,12 +65,22 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Writes lower-case hex into `out`, which is twice as long.
 pub(crate) fn write_hex(bytes: &[u8], out: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+        pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
     }
 }
+
+/// The two digits of every byte: each line has a hash to write or to compare.
+const PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = [DIGITS[i >> 4], DIGITS[i & 15]];
+        i += 1;
+    }
+    table
+};
 
 /// Value of a lower-case hex digit, 255 for anything else: one table, since every line has two
 /// hashes to read.

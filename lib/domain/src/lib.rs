@@ -6,6 +6,7 @@
 
 pub mod admit;
 pub mod block;
+mod canonical;
 pub mod checkpoint;
 pub mod derived;
 pub mod event;

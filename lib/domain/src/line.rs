@@ -6,11 +6,10 @@
 
 use crate::event::{HASH_MEMBER_BYTES, Identity};
 use crate::hash::Hash;
-use memchr::{memchr, memrchr};
 
 /// The members that a walk looks at, as they stand in the line. Strings keep their JSON escapes.
 #[derive(Debug, Clone, Copy)]
-pub struct LineView<'a> {
+pub struct LineView<'a, H = Hash> {
     line: &'a [u8],
     /// Where `"chain":` starts.
     chain_at: usize,
@@ -32,9 +31,9 @@ pub struct LineView<'a> {
     /// The producer's id, with its quotes.
     pub id: &'a [u8],
     /// The stored hash.
-    pub hash: Hash,
+    pub hash: H,
     /// The stored hash of the event before.
-    pub prev_hash: Hash,
+    pub prev_hash: H,
     /// When it was chained: 24 bytes.
     pub recorded_at: &'a [u8],
     /// Position.
@@ -45,9 +44,26 @@ pub struct LineView<'a> {
     pub action: &'a [u8],
 }
 
+/// Hashes as their 64 bytes of text, which a walk only has to compare.
+pub(crate) type TextView<'a> = LineView<'a, &'a [u8]>;
+
 impl<'a> LineView<'a> {
     /// Finds the members of one line (LF not included); `None` if it has not the shape of one.
     pub fn of(line: &'a [u8]) -> Option<Self> {
+        let text = TextView::of_text(line)?;
+        let (hash, prev_hash) = (Hash::from_hex(text.hash)?, Hash::from_hex(text.prev_hash)?);
+        let TextView { line, chain_at, hash_at, prev_at, resource_at, seq_at, source_at, .. } = text;
+        let TextView { at, chain, external_id, id, recorded_at, seq, source, action, .. } = text;
+        Some(Self {
+            line, chain_at, hash_at, prev_at, resource_at, seq_at, source_at,
+            at, chain, external_id, id, hash, prev_hash, recorded_at, seq, source, action,
+        })
+    }
+}
+
+impl<'a> TextView<'a> {
+    /// The same without a look at whether the hashes are hex.
+    pub(crate) fn of_text(line: &'a [u8]) -> Option<Self> {
         let mut head = Head { line, at: 0 };
         head.expect(b"{\"action\":")?;
         let action = unquoted(head.string()?);
@@ -70,9 +86,9 @@ impl<'a> LineView<'a> {
         head.expect(b",")?;
         let hash_at = head.at;
         head.expect(b"\"hash\":\"")?;
-        let hash = Hash::from_hex(head.take(64)?)?;
+        let hash = head.take(64)?;
         head.expect(b"\",\"id\":")?;
-        let id = head.string()?;
+        let id = head.take(38)?;
         head.expect(b",\"metadata\":{")?;
         let metadata_at = head.at;
 
@@ -102,7 +118,7 @@ impl<'a> LineView<'a> {
         let recorded_at = tail.take(24)?;
         tail.expect(b"\"recordedAt\":\"")?;
         tail.expect(b"\",")?;
-        let prev_hash = Hash::from_hex(tail.take(64)?)?;
+        let prev_hash = tail.take(64)?;
         tail.expect(b"\"prevHash\":\"")?;
         let prev_at = tail.end;
         // Both ends must leave the metadata between them, or they have read the same bytes twice.
@@ -111,7 +127,9 @@ impl<'a> LineView<'a> {
             at, chain, external_id, id, hash, prev_hash, recorded_at, seq, source, action,
         })
     }
+}
 
+impl<H> LineView<'_, H> {
     /// SHA-256 over the line without its `hash` member.
     pub fn computed_hash(&self) -> Hash {
         let rest = self.hash_at + HASH_MEMBER_BYTES;
@@ -154,38 +172,44 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn expect(&mut self, wanted: &[u8]) -> Option<()> {
-        self.line[self.at..].starts_with(wanted).then(|| self.at += wanted.len())
+    /// Takes an array, whose length is known, so that no call is made to compare a few bytes.
+    #[inline(always)]
+    fn expect<const N: usize>(&mut self, wanted: &[u8; N]) -> Option<()> {
+        let there: &[u8; N] = self.line.get(self.at..)?.first_chunk()?;
+        (there == wanted).then(|| self.at += N)
     }
 
+    #[inline(always)]
     fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
         let taken = self.line.get(self.at..self.at + bytes)?;
         self.at += bytes;
         Some(taken)
     }
 
+    #[inline(always)]
     fn optional(&mut self) -> Option<Option<&'a [u8]>> {
-        if self.line[self.at..].starts_with(b"null") {
-            self.at += 4;
+        if self.expect(b"null").is_some() {
             return Some(None);
         }
         self.string().map(Some)
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Option<&'a [u8]> {
         let start = self.at;
         if *self.line.get(start)? != b'"' {
             return None;
         }
-        let mut from = start + 1;
+        let mut at = start + 1;
         loop {
-            let quote = from + memchr(b'"', &self.line[from..])?;
-            if escapes_before(self.line, quote, start + 1) % 2 == 0 {
-                self.at = quote + 1;
-                return Some(&self.line[start..self.at]);
+            match *self.line.get(at)? {
+                b'"' => break,
+                b'\\' => at += 2,
+                _ => at += 1,
             }
-            from = quote + 1;
         }
+        self.at = at + 1;
+        Some(&self.line[start..self.at])
     }
 }
 
@@ -196,10 +220,13 @@ struct Tail<'a> {
 }
 
 impl<'a> Tail<'a> {
-    fn expect(&mut self, wanted: &[u8]) -> Option<()> {
-        self.line[..self.end].ends_with(wanted).then(|| self.end -= wanted.len())
+    #[inline(always)]
+    fn expect<const N: usize>(&mut self, wanted: &[u8; N]) -> Option<()> {
+        let there: &[u8; N] = self.line[..self.end].last_chunk()?;
+        (there == wanted).then(|| self.end -= N)
     }
 
+    #[inline(always)]
     fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
         let start = self.end.checked_sub(bytes)?;
         let taken = &self.line[start..self.end];
@@ -207,31 +234,32 @@ impl<'a> Tail<'a> {
         Some(taken)
     }
 
+    #[inline(always)]
     fn optional(&mut self) -> Option<()> {
         // A string ends in a quote, so `null` cannot be the end of one.
-        if self.line[..self.end].ends_with(b"null") {
-            self.end -= 4;
+        if self.expect(b"null").is_some() {
             return Some(());
         }
         self.string().map(drop)
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Option<&'a [u8]> {
         let close = self.end.checked_sub(1)?;
         if self.line[close] != b'"' {
             return None;
         }
-        let mut before = close;
+        let mut quote = close;
         loop {
-            let quote = memrchr(b'"', &self.line[..before])?;
-            if escapes_before(self.line, quote, 0) % 2 == 0 {
+            quote = quote.checked_sub(1)?;
+            if self.line[quote] == b'"' && escapes_before(self.line, quote) % 2 == 0 {
                 self.end = quote;
                 return Some(&self.line[quote..=close]);
             }
-            before = quote;
         }
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Option<u64> {
         let digits = self.line[..self.end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let start = self.end - digits;
@@ -245,8 +273,8 @@ impl<'a> Tail<'a> {
 }
 
 /// How many backslashes stand right before `at`.
-fn escapes_before(line: &[u8], at: usize, floor: usize) -> usize {
-    line[floor..at].iter().rev().take_while(|b| **b == b'\\').count()
+fn escapes_before(line: &[u8], at: usize) -> usize {
+    line[..at].iter().rev().take_while(|b| **b == b'\\').count()
 }
 
 #[cfg(test)]

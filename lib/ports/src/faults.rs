@@ -100,7 +100,7 @@ impl Table for FaultyTable {
         self.inner.query(partition, range, order, limit).await
     }
 
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, TableError> {
+    async fn get_many(&self, keys: Vec<Key>) -> Result<Vec<Option<Row>>, TableError> {
         self.inner.get_many(keys).await
     }
 

@@ -140,7 +140,7 @@ pub trait Table: Send + Sync {
 
     /// The rows of these keys, in the order of the keys. Each is read as by [`Table::get`]; together
     /// they need not be one moment.
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, TableError>;
+    async fn get_many(&self, keys: Vec<Key>) -> Result<Vec<Option<Row>>, TableError>;
 
     /// Writes rows under [`Condition::Any`]. On an error some may be written.
     async fn put_many(&self, rows: Vec<(Key, Vec<u8>)>) -> Result<(), TableError>;

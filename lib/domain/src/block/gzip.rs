@@ -4,7 +4,7 @@
 //! (no file name, no time stamp) and so that the decoder's state can be used again.
 
 use crate::json::Refusal;
-use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// RFC 1952: deflate, no flags, no time, no extra flags, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -44,10 +44,7 @@ impl Packer {
             }
             out.reserve(out.len().max(4096));
         }
-        let mut crc = Crc::new();
-        crc.update(plain);
-        out.extend_from_slice(&crc.sum().to_le_bytes());
-        out.extend_from_slice(&crc.amount().to_le_bytes());
+        out.extend_from_slice(&trailer_of(plain));
         out
     }
 }
@@ -95,13 +92,20 @@ impl Unpacker {
         if self.0.total_in() != deflated.len() as u64 {
             return Err(damaged("bytes follow its deflate stream"));
         }
-        let mut crc = Crc::new();
-        crc.update(&out[start..]);
-        if crc.sum().to_le_bytes() != trailer[..4] || crc.amount().to_le_bytes() != trailer[4..] {
+        if trailer != trailer_of(&out[start..]) {
             return Err(damaged("its check values do not match"));
         }
         Ok(())
     }
+}
+
+/// RFC 1952: CRC-32 and length of the plain bytes.
+fn trailer_of(plain: &[u8]) -> [u8; 8] {
+    let mut trailer = [0; 8];
+    trailer[..4].copy_from_slice(&crc32fast::hash(plain).to_le_bytes());
+    let length = u32::try_from(plain.len()).expect("a member is far below 4 GiB");
+    trailer[4..].copy_from_slice(&length.to_le_bytes());
+    trailer
 }
 
 const MEMBER_STEP: usize = 64 * 1024;

@@ -217,8 +217,7 @@ impl Block {
                 recorded_at,
                 prev_hash: open.hash,
             };
-            let (line, hash) = draft.seal(&place);
-            plain.extend_from_slice(&line);
+            let hash = draft.seal_into(&place, &mut plain);
             plain.push(b'\n');
             open.count += 1;
             open.hash = hash;
@@ -321,7 +320,14 @@ impl Block {
     /// # Errors
     /// The first thing that does not hold.
     pub fn check_in_full(&self) -> Result<Vec<Event>, Refusal> {
-        let plain = self.lines()?;
+        self.check_lines_in_full(&self.lines()?)
+    }
+
+    /// The same, given what its bytes unpack to.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn check_lines_in_full(&self, plain: &[u8]) -> Result<Vec<Event>, Refusal> {
         let mut events = Vec::new();
         let mut before = (self.header.first_seq - 1, self.header.prev_hash);
         for line in plain.split_inclusive(|b| *b == b'\n') {

@@ -8,6 +8,7 @@ mod number;
 mod parse;
 
 pub use number::Number;
+pub(crate) use parse::Parser;
 pub use parse::{Limits, parse};
 
 use std::cmp::Ordering;

@@ -48,6 +48,11 @@ impl Number {
         (value <= 9_007_199_254_740_991).then_some(Self(number))
     }
 
+    /// Whether the value is a whole number.
+    pub fn is_integral(self) -> bool {
+        self.0.fract() == 0.0
+    }
+
     /// The value as an unsigned integer, if it is one.
     pub fn as_u64(self) -> Option<u64> {
         #[expect(

@@ -42,13 +42,57 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Refusal> {
     Ok(value)
 }
 
-struct Parser<'a> {
+/// Reads one document piece by piece.
+pub(crate) struct Parser<'a> {
     text: &'a str,
     at: usize,
     limits: Limits,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    /// At the start of a text of [`Limits::FORMAT`].
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self { text, at: 0, limits: Limits::FORMAT }
+    }
+
+    /// Exactly these characters.
+    pub(crate) fn literal(&mut self, wanted: &str) -> Option<()> {
+        self.text.as_bytes()[self.at..].starts_with(wanted.as_bytes()).then(|| self.at += wanted.len())
+    }
+
+    /// A string without escapes, as it stands.
+    pub(crate) fn plain_string(&mut self) -> Option<&'a str> {
+        self.literal("\"")?;
+        let start = self.at;
+        let length = self.text.as_bytes()[start..].iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20))?;
+        self.at += length;
+        self.literal("\"")?;
+        Some(&self.text[start..start + length])
+    }
+
+    /// A string or null.
+    pub(crate) fn optional_string(&mut self) -> Option<Option<String>> {
+        if self.literal("null").is_some() {
+            return Some(None);
+        }
+        (self.peek() == Some(b'"')).then(|| self.string().ok().map(Some))?
+    }
+
+    /// An object.
+    pub(crate) fn any_object(&mut self) -> Option<Object> {
+        (self.peek() == Some(b'{')).then(|| self.object(2).ok())?
+    }
+
+    /// A number that is a whole one, not negative.
+    pub(crate) fn any_integer(&mut self) -> Option<u64> {
+        self.number().ok()?.as_u64()
+    }
+
+    /// Whether everything was read.
+    pub(crate) fn at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

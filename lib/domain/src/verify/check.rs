@@ -1,10 +1,12 @@
 //! One run of stored bytes, looked at alone: are its lines readable, do their own hashes hold, does
-//! a block's header say what its lines say.
+//! a block's header say what its lines say. [`sound`] answers for runs without a fault; here is what
+//! names the faults of the others.
 
+use super::sound::{self, Sound};
 use crate::block::{Header, gzip, member_ranges, split_row};
 use crate::event::{Event, HASH_MEMBER_BYTES};
 use crate::hash::Hash;
-use crate::line::LineView;
+use crate::line::TextView;
 use crate::merkle;
 use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use memchr::memchr;
@@ -36,15 +38,20 @@ pub enum Chunk {
 pub struct Checked {
     pub(super) block: Option<u64>,
     pub(super) items: Vec<Item>,
+    /// Fingerprints of (`source`, `externalId`), each with the place of its line among the items.
+    pub(super) externals: Vec<(u128, usize)>,
     /// Header members that disagree with lines that hold.
     pub(super) header: Vec<&'static str>,
+    /// Lines that hold and follow each other, instead of items: nearly every run of nearly every log.
+    pub(super) sound: Option<Sound>,
 }
 
 impl Checked {
     /// The greatest `seq` that its lines claim.
     pub fn greatest_seq(&self) -> u64 {
         let seq = |item: &Item| if let Item::Line(line) = item { line.seq } else { 0 };
-        self.items.iter().map(seq).max().unwrap_or(0)
+        let sound = self.sound.as_ref().map_or(0, |sound| sound.first_seq + sound.hashes.len() as u64 - 1);
+        self.items.iter().map(seq).max().unwrap_or(0).max(sound)
     }
 }
 
@@ -64,13 +71,11 @@ pub(super) struct Line {
     pub(super) hash: Hash,
     pub(super) prev_hash: Hash,
     /// What the line's bytes hash to where that is not `hash`; zeros where it has no canonical form.
-    pub(super) computed: Option<Hash>,
+    pub(super) computed: Option<Box<Hash>>,
     pub(super) leaf: Hash,
     pub(super) recorded_at: [u8; 24],
     /// Of the chain's name, so that a change of it within a file shows.
     pub(super) chain: u64,
-    /// Of (`source`, `externalId`), if there is one.
-    pub(super) external: Option<u128>,
 }
 
 /// Checks one run. Pure: the same on every thread.
@@ -78,12 +83,16 @@ pub fn check(chunk: Chunk, options: &super::Options) -> Checked {
     match chunk {
         Chunk::Junk => Checked { items: vec![Item::Unreadable(None)], ..Checked::default() },
         Chunk::Lines(bytes) => {
-            let mut checked = Checked::default();
-            let mut lines = Lines { options, items: &mut checked.items, summary: None };
-            lines.take(&bytes);
+            let mut checked = Checked { sound: sound::lines(&bytes, options), ..Checked::default() };
+            if checked.sound.is_none() {
+                Lines::of(options, &mut checked).take(&bytes);
+            }
             checked
         }
-        Chunk::Block { n, row } => check_block(n, &row, options),
+        Chunk::Block { n, row } => match sound::block(n, &row, options) {
+            Some(sound) => Checked { block: Some(n), sound: Some(sound), ..Checked::default() },
+            None => check_block(n, &row, options),
+        },
     }
 }
 
@@ -99,7 +108,7 @@ fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
     }
     let ranges = header.as_ref().ok().and_then(|h| member_ranges(&h.members, body.len()));
     let whole = [0..body.len()];
-    let mut lines = Lines { options, items: &mut checked.items, summary: None };
+    let mut lines = Lines::of(options, &mut checked);
     let mut unpacker = gzip::Unpacker::new();
     let mut plain = Vec::new();
     let mut plain_events = Vec::new();
@@ -140,13 +149,32 @@ fn unpack_leniently(bytes: &[u8], many: bool, plain: &mut Vec<u8>) -> bool {
 
 struct Lines<'a> {
     options: &'a super::Options,
-    items: &'a mut Vec<Item>,
+    checked: &'a mut Checked,
     summary: Option<Summary>,
+    /// The line before: its stored hash as text and as value, and its chain's fingerprint. Most lines
+    /// repeat them, and to compare is cheaper than to read again.
+    hash_text: [u8; 64],
+    hash: Hash,
+    chain: Vec<u8>,
+    chain_print: u64,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    fn of(options: &'a super::Options, checked: &'a mut Checked) -> Self {
+        Self {
+            options,
+            checked,
+            summary: None,
+            hash_text: [0; 64],
+            hash: Hash::ZERO,
+            chain: Vec::new(),
+            chain_print: 0,
+        }
+    }
+
     /// Looks at every line; says how many there are.
     fn take(&mut self, plain: &[u8]) -> u64 {
+        self.checked.items.reserve(plain.len() / 512);
         let (mut rest, mut count) = (plain, 0);
         while !rest.is_empty() {
             let (line, ended, after) = match memchr(b'\n', rest) {
@@ -156,7 +184,7 @@ impl Lines<'_> {
             rest = after;
             count += 1;
             let item = if ended { self.line(line) } else { Item::Unreadable(cut_hash(line)) };
-            self.items.push(item);
+            self.checked.items.push(item);
         }
         count
     }
@@ -166,37 +194,56 @@ impl Lines<'_> {
         for line in plain.split_inclusive(|b| *b == b'\n') {
             let item = line.strip_suffix(b"\n").map(|line| self.line(line));
             match item {
-                Some(Item::Line(line)) if line.computed.is_none() => self.items.push(Item::Line(line)),
+                Some(Item::Line(line)) if line.computed.is_none() => self.checked.items.push(Item::Line(line)),
                 _ => break,
             }
         }
-        self.items.push(Item::Damage);
+        let lines = self.checked.items.len();
+        self.checked.externals.retain(|(_, place)| *place < lines);
+        self.checked.items.push(Item::Damage);
     }
 
     fn line(&mut self, bytes: &[u8]) -> Item {
-        let Some(view) = LineView::of(bytes) else { return Item::Unreadable(cut_hash(bytes)) };
+        let shape = TextView::of_text(bytes).and_then(|view| Some((view, self.prev_hash(view.prev_hash)?)));
+        let Some((view, prev_hash)) = shape else { return Item::Unreadable(cut_hash(bytes)) };
         let computed = view.computed_hash();
-        let mut mismatch = (computed != view.hash).then_some(computed);
+        let computed_text = computed.to_hex_bytes();
+        let (hash, mut mismatch) = if view.hash == computed_text {
+            (computed, None)
+        } else {
+            let Some(stored) = Hash::from_hex(view.hash) else { return Item::Unreadable(cut_hash(bytes)) };
+            (stored, Some(Box::new(computed)))
+        };
         if mismatch.is_none() && view.seq > self.options.parse_after && Event::from_line(bytes).is_err() {
-            mismatch = Some(canonical_hash(bytes));
+            mismatch = Some(Box::new(canonical_hash(bytes)));
         }
         match &mut self.summary {
-            Some(summary) => summary.add(&view),
-            None => self.summary = Some(Summary::of(&view)),
+            Some(summary) => summary.add(&view, hash, prev_hash),
+            None => self.summary = Some(Summary::of(&view, hash, prev_hash)),
         }
+        if view.chain != self.chain {
+            self.chain = view.chain.to_vec();
+            self.chain_print = fingerprint(&self.options.repeat_key, view.chain, b"").0;
+        }
+        if let Some(id) = view.external_id {
+            let (high, low) = fingerprint(&self.options.repeat_key, view.source, id);
+            self.checked.externals.push((u128::from(high) << 64 | u128::from(low), self.checked.items.len()));
+        }
+        self.hash_text.copy_from_slice(view.hash);
+        self.hash = hash;
         Item::Line(Line {
             seq: view.seq,
-            hash: view.hash,
-            prev_hash: view.prev_hash,
+            hash,
+            prev_hash,
             computed: mismatch,
-            leaf: merkle::leaf(&view.hash),
+            leaf: merkle::leaf(&hash),
             recorded_at: view.recorded_at.try_into().expect("24 bytes"),
-            chain: fingerprint(&self.options.repeat_key, view.chain, b"").0,
-            external: view.external_id.map(|id| {
-                let (high, low) = fingerprint(&self.options.repeat_key, view.source, id);
-                u128::from(high) << 64 | u128::from(low)
-            }),
+            chain: self.chain_print,
         })
+    }
+
+    fn prev_hash(&self, text: &[u8]) -> Option<Hash> {
+        if text == self.hash_text { Some(self.hash) } else { Hash::from_hex(text) }
     }
 }
 
@@ -224,7 +271,7 @@ fn canonical_hash(bytes: &[u8]) -> Hash {
     event.map_or(Hash::ZERO, |event| event.hash)
 }
 
-fn fingerprint(key: &[u8; 16], first: &[u8], second: &[u8]) -> (u64, u64) {
+pub(super) fn fingerprint(key: &[u8; 16], first: &[u8], second: &[u8]) -> (u64, u64) {
     let mut hasher = SipHasher13::new_with_key(key);
     hasher.write(first);
     // A source has no quote and an external id starts with one, so the pair is unambiguous.
@@ -248,14 +295,14 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(view: &LineView<'_>) -> Self {
+    fn of(view: &TextView<'_>, hash: Hash, prev_hash: Hash) -> Self {
         let at = view.at.try_into().expect("24 bytes");
         Self {
             chain: view.chain.to_vec(),
             first_seq: view.seq,
             last_seq: view.seq,
-            prev_hash: view.prev_hash,
-            head_hash: view.hash,
+            prev_hash,
+            head_hash: hash,
             at_min: at,
             at_max: at,
             recorded_at: view.recorded_at.try_into().expect("24 bytes"),
@@ -264,11 +311,11 @@ impl Summary {
         }
     }
 
-    fn add(&mut self, view: &LineView<'_>) {
-        self.linked &= view.seq == self.last_seq + 1 && view.prev_hash == self.head_hash && view.chain == self.chain;
+    fn add(&mut self, view: &TextView<'_>, hash: Hash, prev_hash: Hash) {
+        self.linked &= view.seq == self.last_seq + 1 && prev_hash == self.head_hash && view.chain == self.chain;
         self.one_time &= view.recorded_at == self.recorded_at;
         self.last_seq = view.seq;
-        self.head_hash = view.hash;
+        self.head_hash = hash;
         if view.at < &self.at_min[..] {
             self.at_min = view.at.try_into().expect("24 bytes");
         } else if view.at > &self.at_max[..] {

@@ -4,8 +4,10 @@ use super::{Chunk, Evidence, Options, Pool, Report, Scratch, Walk};
 use crate::names::ChainName;
 use std::io::{self, Read};
 
-/// Bytes that are read at once, and the longest run without an LF that may still be a line.
-const CHUNK_BYTES: usize = 1024 * 1024;
+/// Bytes that are read at once: few enough to stay in a core's cache from the read to the last hash.
+const CHUNK_BYTES: usize = 128 * 1024;
+/// The longest run without an LF that may still be a line.
+const LONGEST_LINE: usize = 256 * 1024;
 
 /// The file or the scratch could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +47,8 @@ pub fn verify_lines(
     let mut read_bytes = 0;
     let mut in_junk = false;
     loop {
-        let mut chunk = std::mem::take(&mut carry);
+        let mut chunk = Vec::with_capacity(carry.len() + CHUNK_BYTES + 1);
+        chunk.append(&mut carry);
         let had = chunk.len();
         let read = lines.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
         read_bytes += read as u64;
@@ -54,7 +57,7 @@ pub fn verify_lines(
         if !at_end {
             match memchr::memrchr(b'\n', &chunk[had..]) {
                 Some(at) => carry = chunk.split_off(had + at + 1),
-                None if chunk.len() <= CHUNK_BYTES => {
+                None if chunk.len() <= LONGEST_LINE => {
                     carry = chunk;
                     continue;
                 }

@@ -9,6 +9,7 @@ mod file;
 mod pool;
 mod repeats;
 mod report;
+mod sound;
 mod walk;
 
 pub use check::{Checked, Chunk, check};

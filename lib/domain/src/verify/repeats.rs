@@ -65,14 +65,16 @@ impl Repeats {
         Ok(())
     }
 
-    /// The `seq` of every event whose pair stood before, ascending, at most `most` of them.
-    pub(super) fn finish(mut self, most: usize) -> io::Result<Vec<u64>> {
+    /// The `seq` of every event whose pair stood before, ascending, at most `most` of them, and how
+    /// many there are.
+    pub(super) fn finish(mut self, most: usize) -> io::Result<(Vec<u64>, u64)> {
         self.buffer.sort_unstable();
-        let mut repeated = Vec::new();
+        let (mut repeated, mut total) = (Vec::new(), 0);
         let mut before = None;
         let mut note = |record: (u128, u64)| {
             if before == Some(record.0) {
                 repeated.push(record.1);
+                total += 1;
                 if repeated.len() > 2 * most {
                     repeated.sort_unstable();
                     repeated.truncate(most);
@@ -99,7 +101,7 @@ impl Repeats {
         buffer.for_each(&mut note);
         repeated.sort_unstable();
         repeated.truncate(most);
-        Ok(repeated)
+        Ok((repeated, total))
     }
 
     fn next_of(&mut self, run: usize) -> io::Result<Option<(u128, u64)>> {
@@ -145,7 +147,7 @@ mod tests {
                     wanted.push(seq);
                 }
             }
-            prop_assert_eq!(repeats.finish(1000).unwrap(), wanted);
+            prop_assert_eq!(repeats.finish(1000).unwrap(), (wanted.clone(), wanted.len() as u64));
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::check::{Checked, Item, Line};
 use super::report::{Break, BreakKind, Breaks, Place, Report};
 use super::repeats::{Repeats, Scratch};
+use super::sound::Sound;
 use super::Options;
 use crate::checkpoint::Checkpoint;
 use crate::hash::Hash;
@@ -48,6 +49,8 @@ pub enum Evidence {
 struct Pending {
     checkpoint: Checkpoint,
     evidence: Evidence,
+    /// Whether it follows the one before.
+    follows: bool,
 }
 
 /// One pass over a chain, in order.
@@ -146,7 +149,7 @@ impl Walk {
             Evidence::Anchor => {
                 self.report.anchored = true;
                 self.anchors.push(checkpoint.clone());
-                self.wait(Pending { checkpoint, evidence });
+                self.wait(Pending { checkpoint, evidence, follows: true });
             }
         }
     }
@@ -169,7 +172,7 @@ impl Walk {
         let before = &self.chained;
         // One that was changed may claim any head; its true place is before this one.
         self.breaks.pull_forward(BreakKind::CheckpointSignatureMismatch, at);
-        let follows = checkpoint.n == before.n + 1
+        let in_order = checkpoint.n == before.n + 1
             && before.digest.is_none_or(|digest| digest == checkpoint.prev_checkpoint)
             && checkpoint.head_seq > before.head_seq
             && before.at.is_none_or(|at| checkpoint.at >= at);
@@ -178,7 +181,8 @@ impl Walk {
                 && anchor.digest() != checkpoint.digest()
                 && anchor.head_hash == checkpoint.head_hash
         });
-        if !follows || disputed {
+        let follows = in_order && !disputed;
+        if !follows {
             self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointChainMismatch, checkpoint.head_seq));
         }
         self.chained = ChainedState {
@@ -188,7 +192,7 @@ impl Walk {
             at: Some(checkpoint.at),
         };
         // Still held against the events: a removed neighbour says nothing against them.
-        self.wait(Pending { checkpoint, evidence: Evidence::Chained });
+        self.wait(Pending { checkpoint, evidence: Evidence::Chained, follows });
     }
 
     fn wait(&mut self, pending: Pending) {
@@ -201,17 +205,27 @@ impl Walk {
     /// # Errors
     /// Only those of the scratch.
     pub fn run(&mut self, run: Checked) -> io::Result<()> {
+        if let Some(sound) = run.sound {
+            return self.sound(sound, run.block);
+        }
         let first = run.items.iter().find_map(|item| match item {
             Item::Line(line) => Some(line.seq),
             _ => None,
         });
         let block = run.block;
-        for item in run.items {
+        let failed_before = self.report.events_total - self.report.events_verified;
+        let mut externals = run.externals.into_iter().peekable();
+        for (place, item) in run.items.into_iter().enumerate() {
+            let external = externals.next_if(|(_, line)| *line == place).map(|(print, _)| print);
             match item {
-                Item::Line(line) => self.line(&line, block)?,
+                Item::Line(line) => self.line(&line, external, block)?,
                 Item::Unreadable(hashes) => self.unreadable(hashes, block),
                 Item::Damage => self.damage(block),
             }
+        }
+        if self.report.events_total - self.report.events_verified > failed_before {
+            // A header is only held against lines that hold.
+            return Ok(());
         }
         for member in run.header {
             let seq = first.unwrap_or(0);
@@ -221,10 +235,57 @@ impl Walk {
         Ok(())
     }
 
-    fn line(&mut self, line: &Line, block: Option<u64>) -> io::Result<()> {
+    /// A run without a fault of its own: only its seam may have one.
+    fn sound(&mut self, run: Sound, block: Option<u64>) -> io::Result<()> {
+        let mut lines = run.hashes.iter().zip(&run.leaves);
+        let (mut seq, mut prev_hash, mut recorded_at) = (run.first_seq, run.prev_hash, run.first_recorded_at);
+        let mut externals = run.externals.into_iter().peekable();
+        // The first line meets whatever stood before.
+        if let Some((hash, leaf)) = lines.next() {
+            let external = externals.next_if(|(_, at)| *at == seq).map(|(print, _)| print);
+            let (hash, leaf) = (*hash, *leaf);
+            let line = Line { seq, hash, prev_hash, computed: None, leaf, recorded_at, chain: run.chain };
+            self.line(&line, external, block)?;
+            prev_hash = hash;
+        }
+        recorded_at = run.last_recorded_at;
+        if self.chain != Some(run.chain) || lines.len() == 0 {
+            for (hash, leaf) in lines {
+                seq += 1;
+                let external = externals.next_if(|(_, at)| *at == seq).map(|(print, _)| print);
+                let (hash, leaf) = (*hash, *leaf);
+                let line = Line { seq, hash, prev_hash, computed: None, leaf, recorded_at, chain: run.chain };
+                self.line(&line, external, block)?;
+                prev_hash = hash;
+            }
+            return Ok(());
+        }
+        self.report.events_total += lines.len() as u64;
+        self.report.events_verified += lines.len() as u64;
+        for (hash, leaf) in lines {
+            seq += 1;
+            prev_hash = *hash;
+            if let Some(edge) = &mut self.edge {
+                edge.push(*leaf);
+            }
+            if self.waiting.front().is_some_and(|p| p.checkpoint.head_seq <= seq) {
+                self.meet_checkpoints(seq, *hash);
+            }
+        }
+        for (external, seq) in externals {
+            self.repeats.add(external, seq)?;
+        }
+        self.expected_seq = Some(seq + 1);
+        self.before = Some((prev_hash, prev_hash));
+        self.recorded_at = recorded_at;
+        self.report.head = Some((seq, prev_hash));
+        Ok(())
+    }
+
+    fn line(&mut self, line: &Line, external: Option<u128>, block: Option<u64>) -> io::Result<()> {
         self.report.events_total += 1;
         self.damaged = false;
-        let seq = match (line.computed, self.expected_seq) {
+        let seq = match (&line.computed, self.expected_seq) {
             // A line that fails its own hash cannot be believed about its place.
             (Some(_), Some(expected)) => expected,
             _ => line.seq,
@@ -248,12 +309,12 @@ impl Walk {
             Some(edge) if holds && edge.size() + 1 == seq => edge.push(line.leaf),
             edge => *edge = None,
         }
-        if holds && let Some(external) = line.external {
+        if holds && let Some(external) = external {
             self.repeats.add(external, seq)?;
         }
         self.expected_seq = Some(seq + 1);
-        self.before = Some((line.hash, line.computed.unwrap_or(line.hash)));
-        self.recorded_at = self.recorded_at.max(line.recorded_at);
+        self.before = Some((line.hash, line.computed.as_deref().copied().unwrap_or(line.hash)));
+        self.recorded_at = line.recorded_at;
         self.chain.get_or_insert(line.chain);
         self.report.head = Some((seq, line.hash));
         self.meet_checkpoints(seq, line.hash);
@@ -261,8 +322,8 @@ impl Walk {
     }
 
     fn failure(&self, line: &Line, seq: u64) -> Option<Break> {
-        if let Some(computed) = line.computed {
-            return Some(Break::at_event(BreakKind::EventHashMismatch, seq).hashes(line.hash, computed));
+        if let Some(computed) = &line.computed {
+            return Some(Break::at_event(BreakKind::EventHashMismatch, seq).hashes(line.hash, **computed));
         }
         if let Some(expected) = self.expected_seq
             && expected != line.seq
@@ -331,7 +392,7 @@ impl Walk {
             if let Some((expected, actual)) = found {
                 let found = Break::at_checkpoint(BreakKind::CheckpointHeadMismatch, seq).hashes(expected, actual);
                 self.breaks.add(Place(seq, CHECKPOINT), found);
-            } else {
+            } else if pending.follows {
                 self.report.checkpoints_verified += u64::from(pending.evidence == Evidence::Chained);
                 self.newest_signed = seq;
             }
@@ -372,7 +433,9 @@ impl Walk {
                 self.breaks.add(Place(anchor.head_seq, CHECKPOINT), found);
             }
         }
-        for seq in self.repeats.finish(1000)? {
+        let (repeated, total) = self.repeats.finish(1000)?;
+        self.report.events_verified -= total;
+        for seq in repeated {
             let found =
                 Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
             self.breaks.add(Place(seq, EVENT), found);

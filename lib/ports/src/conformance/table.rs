@@ -157,7 +157,7 @@ pub async fn get_many_keeps_order_and_holes(table: &dyn Table, partition: &str) 
     let rows = (0..250).filter(|i| i % 5 != 0).map(|i| (key(i), i.to_string().into_bytes())).collect();
     table.put_many(rows).await.unwrap();
     let asked: Vec<usize> = (0..250).rev().chain([1, 1]).collect();
-    let found = table.get_many(&asked.iter().map(|i| key(*i)).collect::<Vec<_>>()).await.unwrap();
+    let found = table.get_many(asked.iter().map(|i| key(*i)).collect()).await.unwrap();
     assert_eq!(found.len(), asked.len());
     for (i, row) in asked.iter().zip(found) {
         match row {
@@ -165,7 +165,7 @@ pub async fn get_many_keeps_order_and_holes(table: &dyn Table, partition: &str) 
             Some(row) => assert_eq!((row.key, row.value), (key(*i), i.to_string().into_bytes())),
         }
     }
-    assert!(table.get_many(&[]).await.unwrap().is_empty());
+    assert!(table.get_many(Vec::new()).await.unwrap().is_empty());
 }
 
 pub async fn put_many_writes_all(table: &dyn Table, partition: &str) {

@@ -1,0 +1,147 @@
+//! Runs without a fault, which nearly all of nearly every log is: every line holds and follows the
+//! one before, and a block's header agrees. One pass, no record per line. At the first thing that
+//! does not hold this gives up, and the run is looked at again by what can name the fault.
+
+use super::Options;
+use super::check::fingerprint;
+use crate::block::{Header, gzip, member_ranges, split_row};
+use crate::event::Event;
+use crate::hash::Hash;
+use crate::line::TextView;
+use crate::merkle;
+use memchr::memchr;
+
+/// A run of lines of which only the seams are left to check.
+#[derive(Debug)]
+pub(super) struct Sound {
+    pub(super) first_seq: u64,
+    pub(super) prev_hash: Hash,
+    pub(super) first_recorded_at: [u8; 24],
+    pub(super) last_recorded_at: [u8; 24],
+    /// Fingerprint of the chain's name.
+    pub(super) chain: u64,
+    /// The hash of each event.
+    pub(super) hashes: Vec<Hash>,
+    /// The tree's leaf of each event.
+    pub(super) leaves: Vec<Hash>,
+    /// Fingerprint and `seq` of each event with an external id.
+    pub(super) externals: Vec<(u128, u64)>,
+}
+
+/// A run of whole lines, if it is sound.
+pub(super) fn lines(bytes: &[u8], options: &Options) -> Option<Sound> {
+    let mut run = Run::new(options);
+    run.take(bytes)?;
+    run.sound
+}
+
+/// The row of block `n`, if it is sound and exactly what a writer would have written.
+pub(super) fn block(n: u64, row: &[u8], options: &Options) -> Option<Sound> {
+    let (header, body) = split_row(row).ok()?;
+    let header = Header::parse(header).ok()?;
+    let mut run = Run::new(options);
+    run.at_min = [b'9'; 24];
+    let mut unpacker = gzip::Unpacker::new();
+    let mut plain = Vec::new();
+    for (member, range) in header.members.iter().zip(member_ranges(&header.members, body.len())?) {
+        plain.clear();
+        unpacker.unpack(&body[range], &mut plain).ok()?;
+        if run.take(&plain)? != member.events {
+            return None;
+        }
+    }
+    let Run { sound, chain, at_min, at_max, .. } = run;
+    let sound = sound?;
+    let agrees = header.n == n
+        && header.chain.as_str().as_bytes() == chain
+        && header.first_seq == sound.first_seq
+        && header.count == sound.hashes.len() as u64
+        && header.prev_hash == sound.prev_hash
+        && Some(&header.head_hash) == sound.hashes.last()
+        && header.at_min.to_bytes() == at_min
+        && header.at_max.to_bytes() == at_max
+        && header.recorded_at.to_bytes() == sound.first_recorded_at
+        && header.recorded_at.to_bytes() == sound.last_recorded_at
+        && header.digest == header.computed_digest(body);
+    agrees.then_some(sound)
+}
+
+/// Goes over lines for as long as they hold.
+struct Run<'a> {
+    options: &'a Options,
+    sound: Option<Sound>,
+    /// Of the line before: most lines repeat it, and to compare is cheaper than to read again.
+    hash_text: [u8; 64],
+    chain: Vec<u8>,
+    at_min: [u8; 24],
+    at_max: [u8; 24],
+}
+
+impl<'a> Run<'a> {
+    fn new(options: &'a Options) -> Self {
+        Self { options, sound: None, hash_text: [0; 64], chain: Vec::new(), at_min: [0; 24], at_max: [0; 24] }
+    }
+
+    /// Takes all lines of `bytes` and says how many there are; `None` at the first that does not hold.
+    fn take(&mut self, bytes: &[u8]) -> Option<u32> {
+        let (mut rest, mut count) = (bytes, 0);
+        while !rest.is_empty() {
+            let at = memchr(b'\n', rest)?;
+            self.line(&rest[..at])?;
+            rest = &rest[at + 1..];
+            count += 1;
+        }
+        Some(count)
+    }
+
+    fn line(&mut self, bytes: &[u8]) -> Option<()> {
+        let view = TextView::of_text(bytes)?;
+        let hash = view.computed_hash();
+        let hash_text = hash.to_hex_bytes();
+        if view.hash != hash_text || (view.seq > self.options.parse_after && Event::from_line(bytes).is_err()) {
+            return None;
+        }
+        match &self.sound {
+            None => self.start(&view)?,
+            Some(_) if view.prev_hash != self.hash_text => return None,
+            Some(_) => {}
+        }
+        let sound = self.sound.as_mut()?;
+        let follows = view.seq == sound.first_seq + sound.hashes.len() as u64
+            && view.recorded_at >= &sound.last_recorded_at[..]
+            && view.chain == self.chain;
+        if !follows {
+            return None;
+        }
+        if let Some(id) = view.external_id {
+            let (high, low) = fingerprint(&self.options.repeat_key, view.source, id);
+            sound.externals.push((u128::from(high) << 64 | u128::from(low), view.seq));
+        }
+        sound.last_recorded_at.copy_from_slice(view.recorded_at);
+        sound.hashes.push(hash);
+        sound.leaves.push(merkle::leaf(&hash));
+        self.hash_text = hash_text;
+        if view.at < &self.at_min[..] {
+            self.at_min.copy_from_slice(view.at);
+        }
+        if view.at > &self.at_max[..] {
+            self.at_max.copy_from_slice(view.at);
+        }
+        Some(())
+    }
+
+    fn start(&mut self, view: &TextView<'_>) -> Option<()> {
+        self.chain = view.chain.to_vec();
+        self.sound = Some(Sound {
+            first_seq: view.seq,
+            prev_hash: Hash::from_hex(view.prev_hash)?,
+            first_recorded_at: view.recorded_at.try_into().ok()?,
+            last_recorded_at: view.recorded_at.try_into().ok()?,
+            chain: fingerprint(&self.options.repeat_key, view.chain, b"").0,
+            hashes: Vec::with_capacity(256),
+            leaves: Vec::with_capacity(256),
+            externals: Vec::new(),
+        });
+        Some(())
+    }
+}

@@ -1,0 +1,341 @@
+//! Appending: the create of block n + 1 is the commit, and the only one.
+//!
+//! Any number of processes may do it at once. Within a process one create is under way, and what
+//! arrives meanwhile is the next block.
+
+use crate::blocks::{ReadError, get_block};
+use crate::guard::{self, GuardError, Rollback};
+use crate::layout::{messages, rows};
+use crate::view::View;
+use crate::{Context, derive};
+use domain::block::{Block, MAX_EVENTS, Writer};
+use domain::checkpoint::Reason;
+use domain::event::Draft;
+use domain::hash::{Hash, hex};
+use domain::json::Refusal;
+use ports::{BucketError, Condition, TableError};
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A writer derives first when more blocks than this have no derived rows: readers and writers hold
+/// them in memory.
+const MAX_UNDERIVED: u64 = 64;
+/// Sends of one block before its outcome is reported as unknown.
+const MAX_SENDS: u32 = 8;
+/// Events since the last checkpoint at which one is asked for.
+const CHECKPOINT_EVERY: u64 = 100;
+
+/// What became of one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It was chained at this `seq`.
+    Chained(u64),
+    /// It stands at this `seq` already; nothing was written.
+    Known(u64),
+    /// Another event of this id stands at this `seq`; nothing was written.
+    Conflicts(u64),
+}
+
+/// The events were not, or not certainly, chained. Whoever sent them keeps them and tries again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The outcome is not known, or the table is busy.
+    #[error("append to the chain")]
+    Table(#[source] TableError),
+    /// Stored bytes cannot be read.
+    #[error("append to the chain")]
+    Read(#[from] ReadError),
+    /// The bucket's checkpoints cannot be compared.
+    #[error("compare the chain with its checkpoint copies before the first append")]
+    Bucket(#[source] BucketError),
+    /// The table has lost history.
+    #[error(transparent)]
+    Rollback(#[from] Rollback),
+    /// Our own bytes failed our own check: memory is damaged, or this is a bug.
+    #[error("the block that was about to be sent fails its own check; nothing was written. {0}")]
+    SelfCheck(Refusal),
+}
+
+impl From<GuardError> for AppendError {
+    fn from(error: GuardError) -> Self {
+        match error {
+            GuardError::Read(error) => Self::Read(error),
+            GuardError::Bucket(error) => Self::Bucket(error),
+            GuardError::Rollback(rollback) => Self::Rollback(rollback),
+        }
+    }
+}
+
+type Answer = Result<Appended, AppendError>;
+
+/// Events of one call, and the answers that are there already.
+struct Call {
+    answers: Mutex<Vec<Option<Answer>>>,
+}
+
+struct Item {
+    draft: Draft,
+    call: Arc<Call>,
+    place: usize,
+}
+
+impl Item {
+    fn answer(&self, answer: Answer) {
+        self.call.answers.lock().unwrap_or_else(PoisonError::into_inner)[self.place] = Some(answer);
+    }
+}
+
+#[derive(Default)]
+struct State {
+    view: Option<View>,
+    /// Taken up and not answered yet; left behind by a caller that was dropped, they are the next
+    /// caller's.
+    in_flight: Vec<Item>,
+    /// The head at which a checkpoint was last made or asked for.
+    checkpoint_seq: u64,
+}
+
+/// Appends events of one process.
+pub struct Appender {
+    cx: Context,
+    guarded: bool,
+    waiting: Mutex<VecDeque<Item>>,
+    state: tokio::sync::Mutex<State>,
+}
+
+impl Appender {
+    /// An appender; it reads nothing before the first event.
+    pub fn new(cx: Context) -> Self {
+        Self { cx, guarded: true, waiting: Mutex::default(), state: tokio::sync::Mutex::default() }
+    }
+
+    /// An appender that does not compare the table with its checkpoints: for the one event by which
+    /// an operator accepts that they differ.
+    pub(crate) fn despite_a_break(cx: Context) -> Self {
+        Self { guarded: false, ..Self::new(cx) }
+    }
+
+    /// Chains what is new. On `Ok` every event stands in the chain, whatever crashes now.
+    ///
+    /// # Errors
+    /// The first of the events' errors. Nothing is known of the others then; all may be sent again.
+    pub async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<Appended>, AppendError> {
+        let answers = vec![None; drafts.len()];
+        let call = Arc::new(Call { answers: Mutex::new(answers) });
+        {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let items = drafts.into_iter().enumerate();
+            waiting.extend(items.map(|(place, draft)| Item { draft, call: Arc::clone(&call), place }));
+        }
+        loop {
+            if let Some(answers) = call.all_answers() {
+                return answers;
+            }
+            let mut state = self.state.lock().await;
+            // Whoever held the lock before may have answered.
+            if call.all_answers().is_none() {
+                self.commit_some(&mut state).await;
+            }
+        }
+    }
+
+    /// Takes up what waits, as much as one block can hold, and answers it.
+    async fn commit_some(&self, state: &mut State) {
+        {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = MAX_EVENTS.saturating_sub(state.in_flight.len()).min(waiting.len());
+            state.in_flight.extend(waiting.drain(..room));
+        }
+        if let Err(error) = self.commit_in_flight(state).await {
+            tracing::warn!(chain = %self.cx.chain, events = state.in_flight.len(), %error, "nothing was acknowledged");
+            state.in_flight.drain(..).for_each(|item| item.answer(Err(error.clone())));
+            // Whatever was believed may be wrong by now.
+            state.view = None;
+        }
+    }
+
+    async fn commit_in_flight(&self, state: &mut State) -> Result<(), AppendError> {
+        if state.view.is_none() {
+            state.view = Some(self.open().await?);
+        }
+        let State { view: Some(view), in_flight, checkpoint_seq } = state else { return Ok(()) };
+        while !in_flight.is_empty() {
+            if view.head.block - view.watermark.min(view.head.block) > MAX_UNDERIVED {
+                derive::derive(&self.cx, rows::SCHEMA, u64::MAX).await?;
+            }
+            view.follow_watermark(&self.cx).await?;
+            let fresh = self.answer_known(view, in_flight).await?;
+            if fresh.is_empty() {
+                continue;
+            }
+            let drafts: Vec<&Draft> = fresh.iter().map(|i| &in_flight[*i].draft).collect();
+            let Some(block) = self.create_block(view, &drafts).await? else { continue };
+            // Those taken are the first of the fresh ones, in order.
+            let taken: HashSet<usize> =
+                fresh.iter().copied().take(usize::try_from(block.count).unwrap_or(usize::MAX)).collect();
+            let mut seq = block.first_seq;
+            let mut i = 0;
+            in_flight.retain(|item| {
+                let is_taken = taken.contains(&i);
+                i += 1;
+                if is_taken {
+                    item.answer(Ok(Appended::Chained(seq)));
+                    seq += 1;
+                }
+                !is_taken
+            });
+            self.ask_for_checkpoint(view.head.seq, checkpoint_seq).await;
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<View, AppendError> {
+        let view = View::load(&self.cx).await?;
+        if self.guarded {
+            guard::compare(&self.cx, &view.accepted).await?;
+        }
+        Ok(view)
+    }
+
+    /// Answers what is chained already; gives back the places of the others, each identity once.
+    async fn answer_known(&self, view: &mut View, in_flight: &mut Vec<Item>) -> Result<Vec<usize>, AppendError> {
+        let identities: Vec<_> = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
+        let markers = match view.look_up(&self.cx, &identities).await? {
+            Ok(markers) => markers,
+            Err(beyond) => {
+                return Err(Rollback::marker(&self.cx.chain, view.head, beyond.block).into());
+            }
+        };
+        let mut i = 0;
+        let mut left = Vec::new();
+        in_flight.retain(|item| {
+            let marker = markers[i];
+            let identity = identities[i];
+            i += 1;
+            let Some(marker) = marker else {
+                left.push(identity);
+                return true;
+            };
+            // With an external id a repeat is dropped whatever it says: re-reading a source may map it
+            // otherwise by now.
+            let same = item.draft.external_id().is_some() || item.draft.digest() == marker.digest;
+            item.answer(Ok(if same { Appended::Known(marker.seq) } else { Appended::Conflicts(marker.seq) }));
+            false
+        });
+        let mut seen = HashSet::new();
+        // A repeat within the batch waits for the next round and is known then.
+        Ok((0..left.len()).filter(|i| seen.insert(left[*i])).collect())
+    }
+
+    /// Builds the next block and creates it; `None` if another writer was first.
+    async fn create_block(
+        &self,
+        view: &mut View,
+        drafts: &[&Draft],
+    ) -> Result<Option<domain::block::Header>, AppendError> {
+        let cx = &self.cx;
+        let nonce = hex(&cx.ids.nonce());
+        let writer = Writer { chain: &cx.chain, writer: &cx.writer, nonce, now: cx.clock.now() };
+        let (block, _) = Block::build(&writer, &view.head, drafts);
+        let row = block.to_row();
+        let plain = self_check(&row, &block).map_err(AppendError::SelfCheck)?;
+        let key = rows::block(&cx.chain, block.header.n);
+        let mut last = None;
+        for _ in 0..MAX_SENDS {
+            let sent = cx.table.put(&key, row.clone(), Condition::Absent).await;
+            match sent {
+                Ok(_) => {
+                    view.apply_lines(&block.header, &plain);
+                    return Ok(Some(block.header));
+                }
+                Err(error @ TableError::Rejected(_)) => return Err(AppendError::Table(error)),
+                Err(error @ TableError::Throttled(_)) => {
+                    last = Some(error);
+                    continue;
+                }
+                // A conflict may be with ourselves, and a timeout may have been a success.
+                Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => last = Some(error),
+            }
+            match get_block(cx, block.header.n).await {
+                Ok(Some(there)) if there.header.nonce == block.header.nonce => {
+                    view.apply_lines(&block.header, &plain);
+                    return Ok(Some(block.header));
+                }
+                Ok(Some(_)) => {
+                    view.catch_up(cx).await?;
+                    return Ok(None);
+                }
+                // Not there: the same bytes again. Should the first copy land late, one of them wins.
+                Ok(None) => {}
+                Err(ReadError::Table(TableError::Throttled(_) | TableError::Unavailable(_))) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let unknown = || TableError::Unavailable("gave up".to_owned());
+        Err(AppendError::Table(last.unwrap_or_else(unknown)))
+    }
+
+    /// Asks for a checkpoint when enough events have come since the last. Losing the request loses
+    /// nothing: the schedule signs as well.
+    async fn ask_for_checkpoint(&self, head_seq: u64, since: &mut u64) {
+        if head_seq < *since + CHECKPOINT_EVERY {
+            return;
+        }
+        let cx = &self.cx;
+        match crate::checkpoints::latest(cx).await {
+            Ok(latest) => *since = latest.map_or(0, |latest| latest.checkpoint.head_seq),
+            Err(_) => return,
+        }
+        if head_seq < *since + CHECKPOINT_EVERY {
+            return;
+        }
+        let request = messages::checkpoint_request(Reason::Threshold);
+        if let Err(error) = cx.checkpoint_requests.send_batch(&[request]).await {
+            tracing::warn!(chain = %cx.chain, %error, "could not ask for a checkpoint; the schedule will sign");
+        }
+        *since = head_seq;
+    }
+}
+
+impl Call {
+    fn all_answers(&self) -> Option<Result<Vec<Appended>, AppendError>> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.iter().any(Option::is_none) {
+            return None;
+        }
+        Some(answers.iter().flatten().cloned().collect())
+    }
+}
+
+/// What is about to be sent is read back from its bytes, line by line in full: later walks trust the
+/// bytes because this one did not. Gives back what the bytes unpack to.
+fn self_check(row: &[u8], block: &Block) -> Result<Vec<u8>, Refusal> {
+    let read = Block::from_row(row)?;
+    let plain = read.lines()?;
+    read.check_lines_in_full(&plain)?;
+    if read.header != block.header {
+        return Err(Refusal::new("header-mismatch", "the header reads back as another"));
+    }
+    Ok(plain)
+}
+
+/// Says that something in a message could not be chained: `audit.event_rejected`, with no text of
+/// the producer's. Its external id is made from what was rejected, so that a redelivery says it once.
+///
+/// # Errors
+/// Never for words of this program.
+pub fn rejection(cx: &Context, rejected: &messages::Rejected, existing_seq: Option<u64>) -> Result<Draft, Refusal> {
+    use domain::json::{Object, Value};
+    let source = Value::from(rejected.source.as_ref().map(domain::names::Source::as_str));
+    let id = Value::from(rejected.id.map(|id| id.to_string()));
+    let name = Value::Array(vec![source.clone(), id.clone(), rejected.digest.to_hex().into()]);
+    let external_id = format!("rejected:{}", Hash::of(&name.canonical()));
+    let metadata = Object::of([
+        ("reason", rejected.reason.into()),
+        ("eventSource", source),
+        ("eventId", id),
+        ("sha256", rejected.digest.to_hex().into()),
+        ("existingSeq", existing_seq.and_then(Value::integer).unwrap_or(Value::Null)),
+    ]);
+    Draft::internal("audit.event_rejected", external_id, cx.clock.now(), metadata)
+}

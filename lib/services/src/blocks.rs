@@ -1,0 +1,119 @@
+//! Reading blocks: one by number, the newest, the one that holds an event.
+
+use crate::Context;
+use crate::layout::rows;
+use domain::block::{Block, Head};
+use domain::json::Refusal;
+use ports::{KeyRange, Order, TableError};
+
+/// Stored bytes cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The table.
+    #[error("read the chain")]
+    Table(#[from] TableError),
+    /// A block's bytes are damaged: `verify` says more.
+    #[error("block {block} is damaged; run `verify` for the exact place. {refusal}")]
+    Damaged {
+        /// Its number.
+        block: u64,
+        /// What is wrong.
+        refusal: Refusal,
+    },
+}
+
+impl ReadError {
+    pub(crate) fn damaged(block: u64) -> impl FnOnce(Refusal) -> Self {
+        move |refusal| Self::Damaged { block, refusal }
+    }
+}
+
+/// Block `n`, if it was committed.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub async fn get_block(cx: &Context, n: u64) -> Result<Option<Block>, ReadError> {
+    let row = cx.table.get(&rows::block(&cx.chain, n)).await?;
+    row.map(|row| Block::from_row(&row.value).map_err(ReadError::damaged(n))).transpose()
+}
+
+/// The newest block, or the empty head. `hint` is a block that is known to be there: the newest is
+/// found in its partition or the next in the usual case, else by doubling.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub async fn find_head(cx: &Context, hint: u64) -> Result<Head, ReadError> {
+    let mut partition = hint / rows::BLOCKS_PER_PARTITION;
+    if newest_in(cx, partition).await?.is_none() {
+        partition = last_used_partition(cx).await?;
+    }
+    let mut head = Head::EMPTY;
+    while let Some(found) = newest_in(cx, partition).await? {
+        head = found;
+        partition += 1;
+    }
+    Ok(head)
+}
+
+async fn newest_in(cx: &Context, partition: u64) -> Result<Option<Head>, ReadError> {
+    let name = rows::block_partition(&cx.chain, partition);
+    let rows = cx.table.query(&name, &KeyRange::all(), Order::Descending, 1).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let n = row.key.sort.parse().unwrap_or_default();
+    let block = Block::from_row(&row.value).map_err(ReadError::damaged(n))?;
+    Ok(Some(block.header.head()))
+}
+
+/// Doubles until a partition is empty, then halves the step back.
+async fn last_used_partition(cx: &Context) -> Result<u64, ReadError> {
+    let (mut used, mut empty) = (0, 1);
+    while newest_in(cx, empty).await?.is_some() {
+        used = empty;
+        empty *= 2;
+    }
+    while empty - used > 1 {
+        let middle = used + (empty - used) / 2;
+        if newest_in(cx, middle).await?.is_some() {
+            used = middle;
+        } else {
+            empty = middle;
+        }
+    }
+    Ok(used)
+}
+
+/// The block that holds event `seq`, by halving between the first block and `newest`.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub async fn find_block_of(cx: &Context, seq: u64, newest: u64) -> Result<Option<Block>, ReadError> {
+    let (mut low, mut high) = (1, newest);
+    while low <= high {
+        let middle = low + (high - low) / 2;
+        let Some(block) = get_block(cx, middle).await? else { return Ok(None) };
+        if seq < block.header.first_seq {
+            high = middle - 1;
+        } else if seq > block.header.last_seq() {
+            low = middle + 1;
+        } else {
+            return Ok(Some(block));
+        }
+    }
+    Ok(None)
+}
+
+/// The stored line of event `seq`, without its LF.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub async fn get_event(cx: &Context, seq: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    let (watermark, _) = crate::derive::watermark(cx, rows::SCHEMA).await?;
+    let head = find_head(cx, watermark).await?;
+    if seq == 0 || seq > head.seq {
+        return Ok(None);
+    }
+    match find_block_of(cx, seq, head.block).await? {
+        Some(block) => block.line(seq).map_err(ReadError::damaged(block.header.n)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,73 @@
+//! Writing the derived rows of committed blocks, and moving the watermark behind them.
+//!
+//! Anyone may do it, at any time, again: rows are pure functions of their block. Only the watermark
+//! is conditional. It moves by one, after every row of that block was confirmed.
+
+use crate::blocks::{ReadError, get_block};
+use crate::layout::rows;
+use crate::Context;
+use domain::derived::derive as derive_block;
+use ports::{Condition, TableError, Version};
+
+/// Rows that are written in one call, about: a thousand rows of a block cost a fraction of their
+/// price when their neighbours come along.
+const ROWS_AT_ONCE: usize = 16_000;
+
+/// The watermark of a schema, and the version of its row.
+///
+/// # Errors
+/// The table.
+pub async fn watermark(cx: &Context, schema: &str) -> Result<(u64, Option<Version>), TableError> {
+    let key = rows::watermark(&cx.chain, schema);
+    let Some(row) = cx.table.get(&key).await? else { return Ok((0, None)) };
+    let text = std::str::from_utf8(&row.value).unwrap_or_default();
+    let n = text.parse().map_err(|_| {
+        TableError::Rejected(format!("the row holds no number; run `rebuild`. key=`{key}`"))
+    })?;
+    Ok((n, Some(row.version)))
+}
+
+/// Derives up to `blocks` blocks; says how many it moved the watermark.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub async fn derive(cx: &Context, schema: &str, blocks: u64) -> Result<u64, ReadError> {
+    let mut moved = 0;
+    while moved < blocks {
+        let (from, mut version) = watermark(cx, schema).await?;
+        let to = write_rows(cx, schema, from + 1, from.saturating_add(blocks - moved)).await?;
+        if to == from {
+            break;
+        }
+        for n in from + 1..=to {
+            let condition = version.map_or(Condition::Absent, Condition::Unchanged);
+            let key = rows::watermark(&cx.chain, schema);
+            match cx.table.put(&key, n.to_string().into_bytes(), condition).await {
+                Ok(next) => version = Some(next),
+                // Somebody else moved it: read where it stands and go on from there.
+                Err(TableError::Conflict(_)) => break,
+                Err(error) => return Err(error.into()),
+            }
+            moved += 1;
+        }
+    }
+    Ok(moved)
+}
+
+/// Writes the rows of blocks `from` to `to`, as far as there are blocks and one call should hold;
+/// says up to which block.
+pub(crate) async fn write_rows(cx: &Context, schema: &str, from: u64, to: u64) -> Result<u64, ReadError> {
+    let mut batch = Vec::new();
+    let mut written = from - 1;
+    while written < to && batch.len() < ROWS_AT_ONCE {
+        let Some(block) = get_block(cx, written + 1).await? else { break };
+        let n = block.header.n;
+        let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
+        batch.extend(rows::derived(&cx.chain, schema, n, &derived));
+        written = n;
+    }
+    if !batch.is_empty() {
+        cx.table.put_many(batch).await?;
+    }
+    Ok(written)
+}

@@ -1,0 +1,151 @@
+//! Is this table still the one that the checkpoints speak of?
+//!
+//! A table restored from a backup is a true log, only an older one: nothing inside it shows that.
+//! What shows it are its own leftovers (the watermark, a marker) and above all the checkpoint
+//! copies in the bucket. A writer compares at its start, a signer before each signature; both refuse
+//! until an operator accepts the break.
+
+use crate::blocks::{ReadError, find_block_of, find_head};
+use crate::checkpoints::{self, CheckpointError};
+use crate::layout::rows;
+use crate::{Context, derive};
+use domain::block::Head;
+use domain::checkpoint::Checkpoint;
+use domain::derived::AcceptedBreak;
+use domain::hash::Hash;
+use domain::line::LineView;
+use domain::names::ChainName;
+use ports::{BucketError, TableError};
+
+/// The table has lost history, or holds another one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the table of chain `{chain}` ends at event {head_seq} (block {head_block}), but {evidence}; restore the newer \
+     table, or have an operator accept the break, which records `audit.break_accepted`"
+)]
+pub struct Rollback {
+    /// The chain.
+    pub chain: String,
+    /// Where the table ends.
+    pub head_seq: u64,
+    /// Its newest block.
+    pub head_block: u64,
+    /// What speaks against it.
+    pub evidence: String,
+    /// The head that is lost, where a checkpoint names one.
+    pub lost: Option<(u64, Hash)>,
+}
+
+impl Rollback {
+    fn new(chain: &ChainName, head: &Head, evidence: String, lost: Option<(u64, Hash)>) -> Self {
+        Self { chain: chain.to_string(), head_seq: head.seq, head_block: head.block, evidence, lost }
+    }
+
+    pub(crate) fn marker(chain: &ChainName, head: Head, block: u64) -> Self {
+        Self::new(chain, &head, format!("a marker names block {block}"), None)
+    }
+}
+
+/// The comparison found something, or could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GuardError {
+    /// The chain or its checkpoints.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The copies.
+    #[error("read the checkpoint copies")]
+    Bucket(#[from] BucketError),
+    /// It found something.
+    #[error(transparent)]
+    Rollback(#[from] Rollback),
+}
+
+impl From<TableError> for GuardError {
+    fn from(error: TableError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+impl From<CheckpointError> for GuardError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Table(error) => error.into(),
+            CheckpointError::Damaged { n, refusal } => {
+                Self::Read(TableError::Rejected(format!("checkpoint {n} is damaged; run `verify`. {refusal}")).into())
+            }
+        }
+    }
+}
+
+/// Compares the table's head with the watermark and with the newest checkpoint, in the table or the
+/// bucket. `undeclared` are accepted breaks in blocks that have no derived rows yet.
+///
+/// # Errors
+/// A rollback that nobody accepted, or whatever keeps the comparison from being made.
+pub async fn compare(cx: &Context, undeclared: &[AcceptedBreak]) -> Result<(), GuardError> {
+    // The evidence first: others go on meanwhile, and whatever a checkpoint or the watermark names
+    // was committed before it.
+    let evidence = newest_evidence(cx).await?;
+    let (watermark, _) = derive::watermark(cx, rows::SCHEMA).await?;
+    let head = &find_head(cx, watermark).await?;
+    if watermark > head.block {
+        let evidence = format!("derived rows exist up to block {watermark}");
+        return Err(Rollback::new(&cx.chain, head, evidence, None).into());
+    }
+    for (place, checkpoint) in evidence {
+        let found = match checkpoint.head_seq > head.seq {
+            true => None,
+            false => hash_of(cx, checkpoint.head_seq, head).await?,
+        };
+        if found == Some(checkpoint.head_hash) {
+            continue;
+        }
+        let lost = (checkpoint.head_seq, checkpoint.head_hash);
+        let in_memory = undeclared.iter().any(|a| (a.lost_seq, a.lost_hash) == lost);
+        let key = rows::accepted(&cx.chain, lost.0, &lost.1);
+        if in_memory || cx.table.get(&key).await?.is_some() {
+            continue;
+        }
+        let evidence = format!(
+            "checkpoint {} in the {place} vouches for event {} with hash {}",
+            checkpoint.n, checkpoint.head_seq, checkpoint.head_hash
+        );
+        return Err(Rollback::new(&cx.chain, head, evidence, Some(lost)).into());
+    }
+    Ok(())
+}
+
+/// The newest checkpoint of the table, and the newest copy if that is another one.
+pub(crate) async fn newest_evidence(cx: &Context) -> Result<Vec<(&'static str, Checkpoint)>, GuardError> {
+    // The bucket first: a copy is made after its row, so the row of every copy seen here is there.
+    let from = checkpoints::latest(cx).await?.map_or(0, |stored| stored.checkpoint.n);
+    let copies = checkpoints::copies_from(cx, from).await?;
+    let latest = checkpoints::latest(cx).await?;
+    let mut evidence = Vec::new();
+    if let Some((_, bytes)) = copies.last()
+        && let Ok(copy) = Checkpoint::from_line(bytes)
+        && copy.chain == cx.chain
+        && copy.is_signed_by(&cx.ring)
+    {
+        evidence.push(("bucket", copy));
+    }
+    if let Some(stored) = latest
+        && evidence.iter().all(|(_, copy)| copy.digest() != stored.checkpoint.digest())
+    {
+        evidence.push(("table", stored.checkpoint));
+    }
+    Ok(evidence)
+}
+
+/// The hash of event `seq`, at or before the head.
+pub(crate) async fn hash_of(cx: &Context, seq: u64, head: &Head) -> Result<Option<Hash>, ReadError> {
+    if seq == head.seq {
+        return Ok(Some(head.hash));
+    }
+    let Some(block) = find_block_of(cx, seq, head.block).await? else { return Ok(None) };
+    if block.header.last_seq() == seq {
+        return Ok(Some(block.header.head_hash));
+    }
+    let line = block.line(seq).map_err(ReadError::damaged(block.header.n))?;
+    Ok(line.as_deref().and_then(LineView::of).map(|view| view.hash))
+}

@@ -1,0 +1,181 @@
+//! The derived rows as a whole: are they right, and making them anew.
+
+use crate::blocks::{ReadError, get_block};
+use crate::derive;
+use crate::layout::rows::{self, MARKER_PARTITIONS, SCHEMA};
+use crate::Context;
+use domain::derived::{Marker, derive as derive_block};
+use domain::event::Identity;
+use domain::hash::Hash;
+use domain::verify::Walk;
+use ports::{Condition, Key, KeyRange, Order, Row, TableError};
+use std::collections::HashMap;
+
+/// Rows that one query reads.
+const PAGE: usize = 1000;
+/// Blocks whose rows are kept while rows are held against them.
+const CACHED_BLOCKS: usize = 64;
+
+/// Holds the derived rows of the blocks up to the watermark against their blocks, and reports every
+/// row that is missing, wrong, or stands for nothing.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(), ReadError> {
+    let (watermark, _) = derive::watermark(cx, SCHEMA).await?;
+    let mut expected = 0;
+    for n in 1..=watermark.min(head_block) {
+        let Some(block) = get_block(cx, n).await? else { continue };
+        let Ok(derived) = derive_block(&block) else { continue };
+        let wanted = rows::derived(&cx.chain, SCHEMA, n, &derived);
+        expected += wanted.len() - derived.accepted.len();
+        let keys: Vec<Key> = wanted.iter().map(|(key, _)| key.clone()).collect();
+        for ((key, value), row) in wanted.into_iter().zip(cx.table.get_many(keys).await?) {
+            if row.is_none_or(|row| row.value != value) {
+                walk.index_mismatch(seq_of(&key, &value, block.header.first_seq));
+            }
+        }
+    }
+    // As many as there should be, and all of those are right: none is invented.
+    let mut found = 0;
+    for partition in partitions(cx) {
+        let mut all = Pages::of(partition);
+        while let Some(page) = all.next(cx).await? {
+            found += page.iter().filter(|row| block_of(row).is_none_or(|n| n <= watermark)).count();
+        }
+    }
+    if found > expected {
+        for row in invented(cx, head_block).await? {
+            let marker = Marker::from_value(Identity(Hash::ZERO), &row.value);
+            walk.index_mismatch(marker.map_or(0, |marker| marker.seq));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the derived rows anew: writes all that should be there, takes out what should not, and
+/// brings the watermark to the head. Writers may go on meanwhile.
+///
+/// # Errors
+/// The table, or damaged bytes. It may be run again after any of them.
+pub async fn rebuild(cx: &Context) -> Result<u64, ReadError> {
+    let key = rows::watermark(&cx.chain, SCHEMA);
+    if let Some(row) = cx.table.get(&key).await?
+        && std::str::from_utf8(&row.value).ok().and_then(|n| n.parse::<u64>().ok()).is_none()
+    {
+        // Nobody can have derived from a row that holds no number.
+        cx.table.put(&key, b"0".to_vec(), Condition::Unchanged(row.version)).await?;
+    }
+    let mut done = 0;
+    loop {
+        let to = derive::write_rows(cx, SCHEMA, done + 1, u64::MAX).await?;
+        if to == done {
+            break;
+        }
+        done = to;
+    }
+    for row in invented(cx, done).await? {
+        match cx.table.delete(&row.key, &row.version).await {
+            Ok(()) | Err(TableError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    derive::derive(cx, SCHEMA, u64::MAX).await?;
+    Ok(done)
+}
+
+/// Deletes the derived rows of blocks after `head`, which are no more.
+pub(crate) async fn forget_blocks_after(cx: &Context, head: u64) -> Result<(), ReadError> {
+    for partition in partitions(cx) {
+        let mut all = Pages::of(partition);
+        while let Some(page) = all.next(cx).await? {
+            for row in page.iter().filter(|row| block_of(row).is_some_and(|n| n > head)) {
+                match cx.table.delete(&row.key, &row.version).await {
+                    Ok(()) | Err(TableError::Conflict(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows of blocks up to `head` that those blocks do not ask for, and rows that name none.
+async fn invented(cx: &Context, head: u64) -> Result<Vec<Row>, ReadError> {
+    let mut blocks: HashMap<u64, HashMap<Key, Vec<u8>>> = HashMap::new();
+    let mut found = Vec::new();
+    for partition in partitions(cx) {
+        let mut all = Pages::of(partition);
+        while let Some(page) = all.next(cx).await? {
+            for row in page {
+                let Some(n) = block_of(&row) else {
+                    found.push(row);
+                    continue;
+                };
+                if n > head {
+                    // Written by somebody while this runs, or beyond the end: not ours to judge.
+                    continue;
+                }
+                if !blocks.contains_key(&n) {
+                    if blocks.len() == CACHED_BLOCKS {
+                        blocks.clear();
+                    }
+                    blocks.insert(n, wanted_rows(cx, n).await?);
+                }
+                if blocks[&n].get(&row.key) != Some(&row.value) {
+                    found.push(row);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn wanted_rows(cx: &Context, n: u64) -> Result<HashMap<Key, Vec<u8>>, ReadError> {
+    let Some(block) = get_block(cx, n).await? else { return Ok(HashMap::new()) };
+    let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
+    Ok(rows::derived(&cx.chain, SCHEMA, n, &derived).into_iter().collect())
+}
+
+fn partitions(cx: &Context) -> Vec<String> {
+    let markers = (0..MARKER_PARTITIONS).map(|p| rows::marker_partition(&cx.chain, SCHEMA, p));
+    markers.chain([rows::entry_partition(&cx.chain, SCHEMA)]).collect()
+}
+
+/// The block that a derived row names: an entry in its key, a marker in its value.
+fn block_of(row: &Row) -> Option<u64> {
+    match rows::entry_parts(&row.key.sort) {
+        Some((_, block)) => Some(block),
+        None => Marker::from_value(Identity(Hash::ZERO), &row.value).map(|marker| marker.block),
+    }
+}
+
+fn seq_of(key: &Key, value: &[u8], first_seq: u64) -> u64 {
+    match rows::entry_parts(&key.sort) {
+        Some((at_max, _)) => {
+            let entry = domain::derived::Entry::from_value(at_max, value);
+            first_seq + entry.and_then(|e| e.events.first().copied()).map_or(0, u64::from)
+        }
+        None => Marker::from_value(Identity(Hash::ZERO), value).map_or(first_seq, |marker| marker.seq),
+    }
+}
+
+struct Pages {
+    partition: String,
+    after: Option<KeyRange>,
+}
+
+impl Pages {
+    fn of(partition: String) -> Self {
+        Self { partition, after: Some(KeyRange::all()) }
+    }
+
+    async fn next(&mut self, cx: &Context) -> Result<Option<Vec<Row>>, TableError> {
+        let Some(range) = self.after.take() else { return Ok(None) };
+        let page = cx.table.query(&self.partition, &range, Order::Ascending, PAGE).await?;
+        if page.len() == PAGE {
+            self.after = page.last().map(|row| KeyRange::after(row.key.sort.clone()));
+        }
+        Ok(Some(page))
+    }
+}

@@ -1,0 +1,5 @@
+//! Every key, path and message, so that nothing else spells one.
+
+pub mod messages;
+pub mod objects;
+pub mod rows;

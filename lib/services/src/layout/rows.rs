@@ -1,0 +1,116 @@
+//! Keys and values of the table's rows. Parts of keys are our own words, numbers and hashes; foreign
+//! text never stands in one.
+
+use domain::derived::{AcceptedBreak, Derived, Entry, Marker};
+use domain::event::Identity;
+use domain::hash::Hash;
+use domain::json::Value;
+use domain::merkle::Edge;
+use domain::names::ChainName;
+use domain::time::Timestamp;
+use ports::Key;
+
+/// The derived rows that this program keeps. A change of what is derived is a new name, filled
+/// beside the old one.
+pub const SCHEMA: &str = "1";
+/// Blocks in one partition.
+pub const BLOCKS_PER_PARTITION: u64 = 4096;
+/// Partitions of the markers: the first two hex digits of their key.
+pub const MARKER_PARTITIONS: u32 = 256;
+
+/// Partition of the blocks number `p * 4096` and on.
+pub fn block_partition(chain: &ChainName, p: u64) -> String {
+    format!("chain#{chain}#{p}")
+}
+
+/// `sort` of a number, so that text order is number order.
+pub fn number(n: u64) -> String {
+    format!("{n:020}")
+}
+
+/// Block `n`.
+pub fn block(chain: &ChainName, n: u64) -> Key {
+    Key::new(block_partition(chain, n / BLOCKS_PER_PARTITION), number(n))
+}
+
+/// Up to which block all derived rows exist.
+pub fn watermark(chain: &ChainName, schema: &str) -> Key {
+    Key::new(format!("derived#{chain}#{schema}"), "watermark")
+}
+
+/// Partition number `p` of the markers.
+pub fn marker_partition(chain: &ChainName, schema: &str, p: u32) -> String {
+    format!("marker#{chain}#{schema}#{p:02x}")
+}
+
+/// The marker of an identity.
+pub fn marker(chain: &ChainName, schema: &str, identity: &Identity) -> Key {
+    Key::new(marker_partition(chain, schema, u32::from(identity.0.0[0])), identity.0.to_hex())
+}
+
+/// Partition of the entries of all events by time: the dimension's hash stands for its value, as
+/// with every dimension to come.
+pub fn entry_partition(chain: &ChainName, schema: &str) -> String {
+    let dimension = Value::Array(vec!["all".into()]);
+    format!("entry#{chain}#{schema}#{}", Hash::of(&dimension.canonical()))
+}
+
+/// One entry: by its greatest `at`, then its block, then its run within the block.
+pub fn entry(chain: &ChainName, schema: &str, at_max: Timestamp, block: u64, run: usize) -> Key {
+    Key::new(entry_partition(chain, schema), format!("{at_max}#{block:020}#{run:04}"))
+}
+
+/// The greatest `at` and the block of an entry's key.
+pub fn entry_parts(sort: &str) -> Option<(Timestamp, u64)> {
+    let mut parts = sort.split('#');
+    Some((Timestamp::parse(parts.next()?).ok()?, parts.next()?.parse().ok()?))
+}
+
+/// An accepted break, by the head that is lost.
+pub fn accepted(chain: &ChainName, lost_seq: u64, lost_hash: &Hash) -> Key {
+    Key::new(format!("accepted#{chain}"), format!("{}-{lost_hash}", number(lost_seq)))
+}
+
+/// All derived rows of one block.
+pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
+    let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());
+    let entry_row =
+        |(run, e): (usize, &Entry)| (entry(chain, schema, e.at_max, block, run), e.to_value().into_bytes());
+    let accepted_row =
+        |a: &AcceptedBreak| (accepted(chain, a.lost_seq, &a.lost_hash), a.seq.to_string().into_bytes());
+    let mut rows: Vec<_> = derived.markers.iter().map(marker_row).collect();
+    rows.extend(derived.entries.iter().enumerate().map(entry_row));
+    rows.extend(derived.accepted.iter().map(accepted_row));
+    rows
+}
+
+/// Partition of the checkpoints.
+pub fn checkpoint_partition(chain: &ChainName) -> String {
+    format!("checkpoint#{chain}")
+}
+
+/// Checkpoint `n`.
+pub fn checkpoint(chain: &ChainName, n: u64) -> Key {
+    Key::new(checkpoint_partition(chain), number(n))
+}
+
+/// Value of a checkpoint's row: its line, LF, and for the next signer the number of the block that
+/// ends with its head and the right edge of the tree.
+pub fn checkpoint_value(line: &[u8], block: u64, edge: &Edge) -> Vec<u8> {
+    let roots: Vec<String> = edge.roots().iter().map(|root| root.to_hex()).collect();
+    [line, format!("\n{block} {}", roots.join(" ")).as_bytes()].concat()
+}
+
+/// The line in a checkpoint's row.
+pub fn checkpoint_line(value: &[u8]) -> &[u8] {
+    value.split(|b| *b == b'\n').next().unwrap_or_default()
+}
+
+/// What a checkpoint's row holds for the next signer; `size` is the checkpoint's `headSeq`.
+pub fn checkpoint_state(value: &[u8], size: u64) -> Option<(u64, Edge)> {
+    let rest = value.splitn(2, |b| *b == b'\n').nth(1)?;
+    let mut parts = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
+    let block = parts.next()?.parse().ok()?;
+    let roots = parts.map(|root| Hash::from_hex(root.as_bytes())).collect::<Option<_>>()?;
+    Some((block, Edge::of(size, roots)?))
+}

@@ -1,0 +1,28 @@
+//! The use cases of the audit hub.
+//!
+//! Each reads through a port, decides in the domain, and writes through a port. The order of the
+//! writes is the protocol: the conditional write is the commit, everything after it may be repeated
+//! by anyone.
+
+pub mod accept_break;
+pub mod append;
+pub mod blocks;
+pub mod checkpoints;
+mod context;
+mod cursor;
+pub mod derive;
+pub mod drain;
+pub mod export;
+pub mod guard;
+pub mod index;
+pub mod layout;
+pub mod list;
+pub mod record;
+pub mod redrive;
+pub mod sign;
+mod tiles;
+pub mod verify;
+mod view;
+
+pub use context::Context;
+pub use cursor::CursorError;

@@ -1,0 +1,193 @@
+//! Listing newest first by `at`, ties by `seq`, page by page, at a cost that grows with the page.
+//!
+//! Entries say which events of a block happened within ten seconds of each other, ordered by the
+//! greatest `at` among them. A walk downwards may give out an event once the next entry's greatest
+//! `at` is strictly older. Blocks above the watermark have no entries yet and are read as they are.
+
+use crate::blocks::{ReadError, get_block};
+use crate::cursor::{Cursor, CursorError};
+use crate::layout::rows::{self, SCHEMA};
+use crate::{Context, blocks, derive};
+use domain::block::Block;
+use domain::derived::{ENTRY_SPAN_MILLIS, Entry};
+use domain::line::LineView;
+use domain::time::Timestamp;
+use ports::{KeyRange, Order, TableError};
+use std::collections::BTreeMap;
+
+/// Most events of one page.
+pub const MAX_LIMIT: usize = 500;
+/// Blocks that one page reads before it stops early and says so.
+const MAX_BLOCKS: usize = 1500;
+/// Entries that one query reads.
+const PAGE: usize = 64;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Events of the page, 1 to [`MAX_LIMIT`].
+    pub limit: usize,
+    /// Only events that happened before.
+    pub before: Option<Timestamp>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+    /// Who asks: a cursor is for them only.
+    pub caller: String,
+}
+
+/// One page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Stored lines without their LF, newest first.
+    pub lines: Vec<Vec<u8>>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+    /// Whether the page ended because it had read enough, not because it was full.
+    pub stopped_early: bool,
+}
+
+/// No page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// The chain.
+    #[error("list events")]
+    Read(#[from] ReadError),
+    /// The cursor.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// The limit.
+    #[error("limit is 1 to {MAX_LIMIT}. limit=`{0}`")]
+    Limit(usize),
+}
+
+impl From<TableError> for ListError {
+    fn from(error: TableError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+/// Newest first.
+type At = (Timestamp, u64);
+
+/// Lists one page.
+///
+/// # Errors
+/// See [`ListError`].
+pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
+    if !(1..=MAX_LIMIT).contains(&query.limit) {
+        return Err(ListError::Limit(query.limit));
+    }
+    let name = query.before.map_or_else(String::new, |before| format!("before={before}"));
+    let from = query.cursor.as_deref().map(|text| Cursor::open(text, &cx.cursor_key, &name, &query.caller));
+    let from = from.transpose()?;
+    let (watermark, _) = derive::watermark(cx, SCHEMA).await?;
+    let head = blocks::find_head(cx, watermark).await?;
+    let as_of = from.map_or(head.seq, |cursor| cursor.as_of);
+    let end = (Timestamp::from_unix_millis(253_402_300_799_999).expect("the year 9999"), u64::MAX);
+    let mut below = from.map_or(end, |cursor| (cursor.at, cursor.seq));
+    if let Some(before) = query.before {
+        below = below.min((before, 0));
+    }
+    let mut walk = Walk { cx, found: BTreeMap::new(), as_of, below, keep: query.limit + 1, read: 0 };
+    for n in watermark + 1..=head.block {
+        if let Some(block) = get_block(cx, n).await? {
+            walk.take(&block, None)?;
+        }
+    }
+    let reached = walk.entries(watermark).await?;
+    Ok(page(walk, reached, query, &name))
+}
+
+/// Cuts the page: nothing at or before `reached` may be given out yet.
+fn page(walk: Walk<'_>, reached: Option<Timestamp>, query: &Query, name: &str) -> Page {
+    let (cx, as_of) = (walk.cx, walk.as_of);
+    let safe = walk.found.into_iter().rev().take_while(|((at, _), _)| reached.is_none_or(|reached| *at > reached));
+    let mut events: Vec<(At, Vec<u8>)> = safe.collect();
+    let more = events.len() > query.limit;
+    events.truncate(query.limit);
+    let stopped_early = reached.is_some() && !more;
+    let last = match (more, reached) {
+        (true, _) => events.last().map(|(at, _)| *at),
+        // Everything newer was given out; what is left starts at the entry that was not read.
+        (false, Some(reached)) => Some((reached, (1 << 53) - 1)),
+        (false, None) => None,
+    };
+    let cursor = last.map(|(at, seq)| Cursor { at, seq, as_of }.seal(&cx.cursor_key, name, &query.caller));
+    Page { lines: events.into_iter().map(|(_, line)| line).collect(), cursor, stopped_early }
+}
+
+struct Walk<'a> {
+    cx: &'a Context,
+    /// The newest events so far, at most `keep` of them.
+    found: BTreeMap<At, Vec<u8>>,
+    as_of: u64,
+    below: At,
+    keep: usize,
+    read: usize,
+}
+
+impl Walk<'_> {
+    /// Takes the events of a block, all of them or those of an entry.
+    fn take(&mut self, block: &Block, entry: Option<&Entry>) -> Result<(), ReadError> {
+        let plain = block.lines().map_err(ReadError::damaged(block.header.n))?;
+        for (place, line) in (0u32..).zip(plain.split(|b| *b == b'\n')) {
+            if entry.is_some_and(|entry| entry.events.binary_search(&place).is_err()) {
+                continue;
+            }
+            let Some(view) = LineView::of(line) else { continue };
+            let at = std::str::from_utf8(view.at).ok().and_then(|at| Timestamp::parse(at).ok());
+            let Some(at) = at else { continue };
+            if view.seq > self.as_of || (at, view.seq) >= self.below {
+                continue;
+            }
+            self.found.insert((at, view.seq), line.to_vec());
+            if self.found.len() > self.keep {
+                self.found.pop_first();
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks the entries down. Gives back the greatest `at` that an unread entry may hold, if it
+    /// stopped before the page was complete.
+    async fn entries(&mut self, watermark: u64) -> Result<Option<Timestamp>, ListError> {
+        let partition = rows::entry_partition(&self.cx.chain, SCHEMA);
+        let top = self.below.0.plus_millis(ENTRY_SPAN_MILLIS);
+        // `~` sorts behind every digit and `#`.
+        let mut range = KeyRange::before(format!("{top}~"));
+        let mut last_block: Option<Block> = None;
+        loop {
+            let page = self.cx.table.query(&partition, &range, Order::Descending, PAGE).await?;
+            for row in &page {
+                let Some((at_max, n)) = rows::entry_parts(&row.key.sort) else { continue };
+                if self.is_complete(at_max) {
+                    return Ok(None);
+                }
+                let Some(entry) = Entry::from_value(at_max, &row.value) else { continue };
+                // Blocks above the watermark were taken whole; entries of them may be there in part.
+                if n > watermark || (entry.at_min, 0) >= self.below {
+                    continue;
+                }
+                if last_block.as_ref().is_none_or(|block| block.header.n != n) {
+                    if self.read == MAX_BLOCKS {
+                        return Ok(Some(at_max));
+                    }
+                    self.read += 1;
+                    last_block = get_block(self.cx, n).await?;
+                }
+                if let Some(block) = &last_block {
+                    self.take(block, Some(&entry))?;
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(None);
+            }
+            range = page.last().map_or(range, |row| KeyRange::before(row.key.sort.clone()));
+        }
+    }
+
+    /// Whether no entry from `at_max` down can add to the page any more.
+    fn is_complete(&self, at_max: Timestamp) -> bool {
+        self.found.len() == self.keep && self.found.first_key_value().is_some_and(|((at, _), _)| *at > at_max)
+    }
+}

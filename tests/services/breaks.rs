@@ -1,0 +1,133 @@
+//! Tables that lost history: seen, refused, accepted, and still reported.
+
+use super::{append, first_break, report, times_chained};
+use domain::checkpoint::Reason;
+use domain::verify::BreakKind;
+use ports::{Condition, Table};
+use services::accept_break::{AcceptError, accept_break};
+use services::append::{AppendError, Appended, Appender};
+use services::derive::derive;
+use services::layout::rows::{self, SCHEMA};
+use services::sign::{SignError, sign};
+use support::draft;
+use support::world::World;
+
+async fn remove_block(world: &World, n: u64) {
+    let key = rows::block(&world.cx.chain, n);
+    let row = world.table.get(&key).await.unwrap().unwrap();
+    world.table.delete(&key, &row.version).await.unwrap();
+}
+
+async fn remove_checkpoint(world: &World, n: u64) {
+    let key = rows::checkpoint(&world.cx.chain, n);
+    let row = world.table.get(&key).await.unwrap().unwrap();
+    world.table.delete(&key, &row.version).await.unwrap();
+}
+
+async fn signed_world() -> World {
+    let world = World::default();
+    for (from, to) in [(0, 40), (40, 50), (50, 60)] {
+        append(&world.cx, from, to, 10).await;
+        sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    }
+    derive(&world.cx, SCHEMA, u64::MAX).await.unwrap();
+    world
+}
+
+async fn refusal(world: &World) -> AppendError {
+    Appender::new(world.cx.clone()).append(vec![draft(1000)]).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn the_newest_events_removed() {
+    let world = signed_world().await;
+    remove_block(&world, 6).await;
+    let report = report(&world.cx).await;
+    let found = report.breaks.iter().find(|b| b.kind == BreakKind::TailTruncated).unwrap();
+    assert_eq!((found.head_seq, found.actual.as_deref()), (Some(60), Some("50")));
+    assert!(report.anchored);
+    let AppendError::Rollback(rollback) = refusal(&world).await else { panic!() };
+    assert!(rollback.to_string().contains("derived rows exist up to block 6"), "{rollback}");
+}
+
+#[tokio::test]
+async fn the_newest_events_and_the_newest_checkpoint_removed() {
+    let world = signed_world().await;
+    remove_block(&world, 6).await;
+    remove_checkpoint(&world, 3).await;
+    // Even where the leftovers are wiped, the copy in the bucket speaks.
+    let watermark = rows::watermark(&world.cx.chain, SCHEMA);
+    world.table.put(&watermark, b"5".to_vec(), Condition::Any).await.unwrap();
+    let report = report(&world.cx).await;
+    let found = report.breaks.iter().find(|b| b.kind == BreakKind::TailTruncated).unwrap();
+    assert_eq!((found.head_seq, found.actual.as_deref()), (Some(60), Some("50")));
+    let AppendError::Rollback(rollback) = refusal(&world).await else { panic!() };
+    assert!(rollback.to_string().contains("checkpoint 3 in the bucket vouches for event 60"), "{rollback}");
+    assert!(matches!(sign(&world.cx, Reason::Interval).await, Err(SignError::Rollback(_))));
+}
+
+#[tokio::test]
+async fn only_the_newest_checkpoint_removed() {
+    let world = signed_world().await;
+    remove_checkpoint(&world, 3).await;
+    assert_eq!(first_break(&world.cx).await, (BreakKind::CheckpointChainMismatch, Some(60)));
+}
+
+#[tokio::test]
+async fn a_table_restored_from_a_backup() {
+    let world = World::default();
+    append(&world.cx, 0, 30, 10).await;
+    sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    let backup = World { table: world.table.snapshot(), ..World::default() };
+    append(&world.cx, 30, 60, 10).await;
+    sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    let restored = services::Context { table: std::sync::Arc::new(backup.table.clone()), ..world.cx.clone() };
+    assert_eq!(first_break(&restored).await, (BreakKind::TailTruncated, Some(60)));
+    let error = Appender::new(restored.clone()).append(vec![draft(1000)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Rollback(_)), "{error}");
+    assert!(matches!(sign(&restored, Reason::Interval).await, Err(SignError::Rollback(_))));
+
+    let seq = accept_break(&restored, "anna@dezky.example").await.unwrap();
+    assert_eq!(seq, 31);
+    assert!(matches!(accept_break(&restored, "anna").await, Err(AcceptError::NothingToAccept)));
+    // Work goes on, and what was lost can be sent again.
+    assert_eq!(append(&restored, 30, 80, 10).await[0], Appended::Chained(32));
+    assert_eq!(times_chained(&restored, 80).await, [1; 80]);
+    let third = sign(&restored, Reason::Interval).await.unwrap().unwrap();
+    assert_eq!((third.n, third.head_seq), (3, 81), "numbers go on behind the lost ones");
+    assert_eq!(sign(&restored, Reason::Interval).await.unwrap(), None);
+    // The break stays reported.
+    let report = report(&restored).await;
+    assert!(report.breaks.iter().any(|b| b.kind == BreakKind::CheckpointHeadMismatch && b.head_seq == Some(60)), "{:?}", report.breaks);
+    let event = services::blocks::get_event(&restored, 31).await.unwrap().unwrap();
+    let event = domain::event::Event::from_line(&event).unwrap().draft;
+    let metadata = String::from_utf8(event.metadata().canonical()).unwrap();
+    assert!(metadata.contains(r#""lostHead":{"hash":"#) && metadata.contains(r#""seq":60}"#) && metadata.contains(r#""seq":30}"#), "{metadata}");
+}
+
+/// Lost blocks leave markers behind that would swallow the events when they are sent again.
+#[tokio::test]
+async fn accepting_takes_out_what_would_hide_events() {
+    let world = signed_world().await;
+    remove_block(&world, 6).await;
+    accept_break(&world.cx, "anna").await.unwrap();
+    append(&world.cx, 50, 60, 10).await;
+    assert_eq!(times_chained(&world.cx, 60).await, [1; 60]);
+    let report = report(&world.cx).await;
+    assert!(!report.breaks.iter().any(|b| b.kind == BreakKind::IndexMismatch), "{:?}", report.breaks);
+}
+
+#[tokio::test]
+async fn a_marker_beyond_the_head_stops_the_writer() {
+    let world = World::default();
+    append(&world.cx, 0, 20, 10).await;
+    derive(&world.cx, SCHEMA, u64::MAX).await.unwrap();
+    let running = Appender::new(world.cx.clone());
+    running.append(vec![draft(30)]).await.unwrap();
+    derive(&world.cx, SCHEMA, u64::MAX).await.unwrap();
+    let watermark = rows::watermark(&world.cx.chain, SCHEMA);
+    remove_block(&world, 3).await;
+    world.table.put(&watermark, b"2".to_vec(), Condition::Any).await.unwrap();
+    let error = Appender::new(world.cx.clone()).append(vec![draft(30)]).await.unwrap_err();
+    assert!(error.to_string().contains("a marker names block 3"), "{error}");
+}

@@ -1,0 +1,89 @@
+//! A whole hub on any adapters, with a clock that stands still.
+
+use adapters_local::url::{self, QueuePair};
+use adapters_local::{CountedIds, KeySigner, MemoryBucket, MemoryTable, QueueSettings, RandomIds, SetClock, SystemClock};
+use domain::keys::{Algorithm, KeyRing, SigningKey};
+use domain::names::ChainName;
+use domain::time::Timestamp;
+use ports::{Bucket, Clock, Ids, Table};
+use services::Context;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The key that signs in tests.
+pub fn signing_key() -> SigningKey {
+    SigningKey::new(Algorithm::HmacSha256, [7; 32])
+}
+
+/// A hub in memory.
+pub struct World {
+    /// Everything that services touch.
+    pub cx: Context,
+    /// The table behind it.
+    pub table: MemoryTable,
+    /// The bucket behind it.
+    pub bucket: MemoryBucket,
+    /// Its clock, at 2026-12-01T12:00:00Z.
+    pub clock: SetClock,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let clock = SetClock::at(Timestamp::parse("2026-12-01T12:00:00Z").expect("a time"));
+        let (table, bucket) = (MemoryTable::default(), MemoryBucket::default());
+        let cx = context(
+            Arc::new(table.clone()),
+            Arc::new(bucket.clone()),
+            "memory:",
+            Arc::new(clock.clone()),
+            Arc::new(CountedIds::default()),
+        );
+        Self { cx, table, bucket, clock }
+    }
+}
+
+impl World {
+    /// The same hub over a table decorated by `wrap`.
+    pub fn over(&self, table: Arc<dyn Table>) -> Context {
+        Context { table, ..self.cx.clone() }
+    }
+}
+
+/// A hub on the embedded adapters in this directory, as another process would open it.
+pub fn embedded(data: &Path) -> Context {
+    embedded_at(data, Arc::new(SystemClock))
+}
+
+/// The same with a clock of one's own.
+pub fn embedded_at(data: &Path, clock: Arc<dyn Clock>) -> Context {
+    let at = |name: &str| data.join(name).display().to_string();
+    std::fs::create_dir_all(data).expect("a folder can be made");
+    let table = url::table(&format!("sqlite:{}", at("table.db"))).expect("a table");
+    let bucket = url::bucket(&format!("file:{}", at("bucket"))).expect("a bucket");
+    context(table, bucket, &format!("sqlite:{}", at("queue.db")), clock, Arc::new(RandomIds))
+}
+
+fn context(
+    table: Arc<dyn Table>,
+    bucket: Arc<dyn Bucket>,
+    queue_url: &str,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+) -> Context {
+    let queue = |name| url::queue(queue_url, name, Arc::clone(&clock), QueueSettings::default()).expect("a queue");
+    let QueuePair { queue: events, dead_letters } = queue("events");
+    Context {
+        chain: ChainName::new("test.chain").expect("a name"),
+        table,
+        bucket,
+        events,
+        dead_letters,
+        checkpoint_requests: queue("checkpoints").queue,
+        clock: Arc::clone(&clock),
+        ids,
+        signer: Arc::new(KeySigner::new(signing_key())),
+        ring: KeyRing::of(signing_key().verify_key()),
+        cursor_key: [5; 32],
+        writer: format!("test-{}", std::process::id()),
+    }
+}
