@@ -1,5 +1,5 @@
 """Runs the test vectors (docs/format.md, section 9) through verify.py. Here is also what only they need:
-refusals that say where, times and ids in any spelling, inclusion proofs, and the blocks and markers of a hot store."""
+refusals with pointers, times and ids in any spelling, inclusion proofs, a hot store's blocks and markers."""
 import base64, datetime, io, json, pathlib, re, zlib
 from contextlib import suppress
 from verify import (EVENT, OPTIONAL, TIME, TYPES, ZEROS, Line, Walk, exact_number, id_of, jcs, judge, read,

@@ -228,19 +228,19 @@ def judge(walk, checkpoints, anchors, ring):  # checkpoints: None where none are
 def verify_file(data, options):
     checkpoints, anchors = ([line for content in options[name] for line in content.splitlines()]
                             for name in ("--checkpoints", "--anchor"))
-    lines, companion, start = [Line(raw) for raw in io.BytesIO(data).readlines()], {}, (1, ZEROS)
+    raws, companion, start = io.BytesIO(data).readlines(), {}, (1, ZEROS)
     if options["--companion"]:
         companion = json.loads(options["--companion"][0])
         demand(not companion.get("filter"), "of a selection only own hashes and proofs can be checked")
         start = companion["startSeq"], companion["prevHash"]
-    elif lines and lines[0].readable and lines[0].event["seq"] > 1:
-        start = lines[0].event["seq"], lines[0].event["prevHash"]
+    elif raws and (first := Line(raws[0])).readable and first.event["seq"] > 1:
+        start = first.event["seq"], first.event["prevHash"]
     walk = Walk(start)
-    for line in lines:
-        walk.line(line)
+    for raw in raws:
+        walk.line(Line(raw))
     result = judge(walk, checkpoints if options["--checkpoints"] else None, anchors, options["--key"])
-    truth = {"eventCount": len(lines), "bytes": len(data), "sha256": sha256_hex(data)}
-    truth |= {"endSeq": walk.last_seq, "headHash": walk.last_hash} if lines else {}
+    truth = {"eventCount": len(raws), "bytes": len(data), "sha256": sha256_hex(data)}
+    truth |= {"endSeq": walk.last_seq, "headHash": walk.last_hash} if raws else {}
     differing = [name for name in truth if companion and companion.get(name) != truth[name]]
     if differing:
         result |= {"status": "broken", "companion": differing[0]}

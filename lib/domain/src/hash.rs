@@ -31,6 +31,16 @@ impl Hash {
         read_hex(text, &mut out).then_some(Self(out))
     }
 
+    /// Whether `text` is this hash in 64 lower-case hex digits.
+    pub(crate) fn is_hex(self, text: &[u8]) -> bool {
+        let Some(text) = text.first_chunk::<64>().filter(|_| text.len() == 64) else { return false };
+        let mut differ = 0;
+        for (byte, pair) in self.0.iter().zip(text.as_chunks::<2>().0) {
+            differ |= u16::from_ne_bytes(PAIRS[usize::from(*byte)]) ^ u16::from_ne_bytes(*pair);
+        }
+        differ == 0
+    }
+
     /// 64 lower-case hex digits, as bytes.
     pub(crate) fn to_hex_bytes(self) -> [u8; 64] {
         let mut out = [0; 64];

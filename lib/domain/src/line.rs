@@ -202,6 +202,16 @@ impl<'a> Head<'a> {
         }
         let mut at = start + 1;
         loop {
+            // Eight bytes at once: short strings end without a branch per byte.
+            if let Some(eight) = self.line.get(at..).and_then(<[u8]>::first_chunk) {
+                let word = u64::from_le_bytes(*eight);
+                let stops = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES);
+                if stops == 0 {
+                    at += 8;
+                    continue;
+                }
+                at += stops.trailing_zeros() as usize / 8;
+            }
             match *self.line.get(at)? {
                 b'"' => break,
                 b'\\' => at += 2,
@@ -251,6 +261,14 @@ impl<'a> Tail<'a> {
         }
         let mut quote = close;
         loop {
+            if let Some(eight) = self.line[..quote].last_chunk() {
+                let stops = zero_bytes(u64::from_be_bytes(*eight) ^ QUOTES);
+                if stops == 0 {
+                    quote -= 8;
+                    continue;
+                }
+                quote -= stops.trailing_zeros() as usize / 8;
+            }
             quote = quote.checked_sub(1)?;
             if self.line[quote] == b'"' && escapes_before(self.line, quote) % 2 == 0 {
                 self.end = quote;
@@ -270,6 +288,15 @@ impl<'a> Tail<'a> {
         self.end = start;
         Some(text.iter().fold(0, |value, b| value * 10 + u64::from(b - b'0')))
     }
+}
+
+const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+
+/// The top bit of the lowest zero byte, and perhaps of bytes above it.
+#[inline(always)]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
 }
 
 /// How many backslashes stand right before `at`.

@@ -44,6 +44,8 @@ pub struct Checked {
     pub(super) header: Vec<&'static str>,
     /// Lines that hold and follow each other, instead of items: nearly every run of nearly every log.
     pub(super) sound: Option<Sound>,
+    /// The buffer that the lines came in, to be filled again.
+    pub(super) spent: Vec<u8>,
 }
 
 impl Checked {
@@ -87,6 +89,7 @@ pub fn check(chunk: Chunk, options: &super::Options) -> Checked {
             if checked.sound.is_none() {
                 Lines::of(options, &mut checked).take(&bytes);
             }
+            checked.spent = bytes;
             checked
         }
         Chunk::Block { n, row } => match sound::block(n, &row, options) {
@@ -207,8 +210,7 @@ impl<'a> Lines<'a> {
         let shape = TextView::of_text(bytes).and_then(|view| Some((view, self.prev_hash(view.prev_hash)?)));
         let Some((view, prev_hash)) = shape else { return Item::Unreadable(cut_hash(bytes)) };
         let computed = view.computed_hash();
-        let computed_text = computed.to_hex_bytes();
-        let (hash, mut mismatch) = if view.hash == computed_text {
+        let (hash, mut mismatch) = if computed.is_hex(view.hash) {
             (computed, None)
         } else {
             let Some(stored) = Hash::from_hex(view.hash) else { return Item::Unreadable(cut_hash(bytes)) };

@@ -33,63 +33,89 @@ pub fn verify_lines(
         walk.checkpoint(anchor, Evidence::Anchor);
     }
     let mut checkpoints = checkpoints.into_iter();
-    let mut feed = |walk: &mut Walk, run: super::Checked| -> Result<(), FileError> {
+    let mut spare: Vec<Vec<u8>> = Vec::new();
+    let mut feed = |walk: &mut Walk, spare: &mut Vec<Vec<u8>>, mut run: super::Checked| -> Result<(), FileError> {
         // Lines claim their own numbers, so checkpoints are loaded a little ahead of what was joined.
         let greatest = run.greatest_seq();
         while !walk.has_checkpoints_beyond(greatest) {
             let Some(line) = checkpoints.next() else { break };
             walk.checkpoint(&line?, Evidence::Chained);
         }
+        spare.push(std::mem::take(&mut run.spent));
         Ok(walk.run(run)?)
     };
     let mut pool = Pool::new(options);
-    let mut carry = Vec::new();
-    let mut read_bytes = 0;
-    let mut in_junk = false;
-    loop {
-        let mut chunk = Vec::with_capacity(carry.len() + CHUNK_BYTES + 1);
-        chunk.append(&mut carry);
-        let had = chunk.len();
-        let read = lines.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
-        read_bytes += read as u64;
-        progress(read_bytes);
-        let at_end = read == 0;
-        if !at_end {
-            match memchr::memrchr(b'\n', &chunk[had..]) {
-                Some(at) => carry = chunk.split_off(had + at + 1),
-                None if chunk.len() <= LONGEST_LINE => {
-                    carry = chunk;
-                    continue;
-                }
-                None => {
-                    // Longer than any line: one unreadable line, however long it goes on.
-                    in_junk = true;
-                    continue;
-                }
-            }
-        }
-        if in_junk {
-            let line_end = memchr::memchr(b'\n', &chunk).map_or(chunk.len(), |at| at + 1);
-            chunk.drain(..line_end);
-            in_junk = false;
-            if let Some(run) = pool.submit(Chunk::Junk) {
-                feed(&mut walk, run)?;
-            }
-        }
-        if !chunk.is_empty()
-            && let Some(run) = pool.submit(Chunk::Lines(chunk))
-        {
-            feed(&mut walk, run)?;
-        }
-        if at_end {
-            break;
+    let mut chunks = Chunks { lines: &mut lines, carry: Vec::new(), read_bytes: 0 };
+    while let Some(chunk) = chunks.next(&mut spare)? {
+        progress(chunks.read_bytes);
+        if let Some(run) = pool.submit(chunk) {
+            feed(&mut walk, &mut spare, run)?;
         }
     }
     while let Some(run) = pool.receive() {
-        feed(&mut walk, run)?;
+        feed(&mut walk, &mut spare, run)?;
     }
     for line in checkpoints {
         walk.checkpoint(&line?, Evidence::Chained);
     }
     Ok(walk.finish()?)
+}
+
+/// Cuts a reader into chunks of whole lines.
+struct Chunks<R> {
+    lines: R,
+    carry: Vec<u8>,
+    read_bytes: u64,
+}
+
+impl<R: Read> Chunks<R> {
+    /// The next chunk, in a spare buffer where there is one.
+    fn next(&mut self, spare: &mut Vec<Vec<u8>>) -> io::Result<Option<Chunk>> {
+        let mut buffer = spare.pop().unwrap_or_default();
+        let mut filled = self.carry.len();
+        buffer.resize(buffer.len().max(filled + CHUNK_BYTES), 0);
+        buffer[..filled].copy_from_slice(&self.carry);
+        self.carry.clear();
+        loop {
+            let read = match self.lines.read(&mut buffer[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            self.read_bytes += read as u64;
+            let end = memchr::memrchr(b'\n', &buffer[filled..filled + read]).map(|at| filled + at + 1);
+            filled += read;
+            if read == 0 {
+                buffer.truncate(filled);
+                return Ok((filled > 0).then_some(Chunk::Lines(buffer)));
+            }
+            if let Some(end) = end {
+                self.carry.extend_from_slice(&buffer[end..filled]);
+                buffer.truncate(end);
+                return Ok(Some(Chunk::Lines(buffer)));
+            }
+            if filled > LONGEST_LINE {
+                return self.skip_line().map(Some);
+            }
+            buffer.resize(filled + CHUNK_BYTES, 0);
+        }
+    }
+
+    /// Longer than any line: one unreadable line, however long it goes on.
+    fn skip_line(&mut self) -> io::Result<Chunk> {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        loop {
+            let read = match self.lines.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            self.read_bytes += read as u64;
+            let end = memchr::memchr(b'\n', &buffer[..read]);
+            if let Some(end) = end {
+                self.carry.extend_from_slice(&buffer[end + 1..read]);
+            }
+            if end.is_some() || read == 0 {
+                return Ok(Chunk::Junk);
+            }
+        }
+    }
 }

@@ -97,8 +97,7 @@ impl<'a> Run<'a> {
     fn line(&mut self, bytes: &[u8]) -> Option<()> {
         let view = TextView::of_text(bytes)?;
         let hash = view.computed_hash();
-        let hash_text = hash.to_hex_bytes();
-        if view.hash != hash_text || (view.seq > self.options.parse_after && Event::from_line(bytes).is_err()) {
+        if !hash.is_hex(view.hash) || (view.seq > self.options.parse_after && Event::from_line(bytes).is_err()) {
             return None;
         }
         match &self.sound {
@@ -120,7 +119,7 @@ impl<'a> Run<'a> {
         sound.last_recorded_at.copy_from_slice(view.recorded_at);
         sound.hashes.push(hash);
         sound.leaves.push(merkle::leaf(&hash));
-        self.hash_text = hash_text;
+        self.hash_text.copy_from_slice(view.hash);
         if view.at < &self.at_min[..] {
             self.at_min.copy_from_slice(view.at);
         }
