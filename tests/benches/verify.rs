@@ -194,7 +194,7 @@ fn memory(lines: &Path, checkpoints: &Path) {
     use std::io::BufRead;
     let checkpoints = std::io::BufReader::new(File::open(checkpoints).expect("a file"));
     let lines_of = checkpoints.lines().map(|l| l.map(String::into_bytes));
-    let file = File::open(lines).expect("a file");
+    let file = std::io::BufReader::with_capacity(128 * 1024, File::open(lines).expect("a file"));
     let report = verify_lines(file, lines_of, &[], None, &options(2), scratch(), |_| ());
     assert_intact(&report.expect("the file can be read"));
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");

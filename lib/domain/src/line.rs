@@ -63,6 +63,7 @@ impl<'a> LineView<'a> {
 
 impl<'a> TextView<'a> {
     /// The same without a look at whether the hashes are hex.
+    #[inline(always)]
     pub(crate) fn of_text(line: &'a [u8]) -> Option<Self> {
         let mut head = Head { line, at: 0 };
         head.expect(b"{\"action\":")?;
@@ -131,9 +132,17 @@ impl<'a> TextView<'a> {
 
 impl<H> LineView<'_, H> {
     /// SHA-256 over the line without its `hash` member.
+    #[inline]
     pub fn computed_hash(&self) -> Hash {
         let rest = self.hash_at + HASH_MEMBER_BYTES;
         Hash::of_pieces(&[&self.line[..self.hash_at], &self.line[rest..]])
+    }
+
+    /// The same, by way of a buffer that is used again.
+    #[inline]
+    pub(crate) fn computed_hash_in(&self, scratch: &mut Vec<u8>) -> Hash {
+        let rest = self.hash_at + HASH_MEMBER_BYTES;
+        Hash::of_two(&self.line[..self.hash_at], &self.line[rest..], scratch)
     }
 
     /// What the chain records at most once.
@@ -324,6 +333,7 @@ mod tests {
             let event = Event::from_line(&line).unwrap();
             prop_assert_eq!(&event.draft, &draft);
             prop_assert_eq!((view.hash, view.computed_hash()), (hash, hash));
+            prop_assert_eq!(view.computed_hash_in(&mut b"spent".to_vec()), hash);
             prop_assert_eq!(view.prev_hash, Hash::of(b"before"));
             prop_assert_eq!(view.seq, seq);
             prop_assert_eq!(view.at, &draft.at().to_bytes());

@@ -8,13 +8,14 @@ use crate::hash::Hash;
 /// Hashes in one full tile (C2SP tlog-tiles, height 8).
 pub const TILE_WIDTH: usize = 256;
 
-/// The leaf of an event.
+/// The leaf of an event. Leaves and nodes have fixed lengths and are padded by hand: there is one of
+/// each per event.
 pub fn leaf(event_hash: &Hash) -> Hash {
     let mut block = [0; 64];
     block[1..33].copy_from_slice(&event_hash.0);
     block[33] = 0x80;
     block[62..].copy_from_slice(&(33u16 * 8).to_be_bytes());
-    sha256_of_padded(&[block])
+    Hash::of_padded(&[block])
 }
 
 /// The node over two.
@@ -26,23 +27,7 @@ pub fn node(left: &Hash, right: &Hash) -> Hash {
     blocks[1][0] = right.0[31];
     blocks[1][1] = 0x80;
     blocks[1][62..].copy_from_slice(&(65u16 * 8).to_be_bytes());
-    sha256_of_padded(&blocks)
-}
-
-/// SHA-256 of a message that is padded already: leaves and nodes have fixed lengths, and there is one
-/// of each per event.
-fn sha256_of_padded(blocks: &[[u8; 64]]) -> Hash {
-    /// FIPS 180-4, section 5.3.3.
-    const START: [u32; 8] = [
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-    ];
-    let mut state = START;
-    sha2::block_api::compress256(&mut state, blocks);
-    let mut out = [0; 32];
-    for (word, bytes) in state.iter().zip(out.chunks_exact_mut(4)) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    Hash(out)
+    Hash::of_padded(&blocks)
 }
 
 /// The right edge of a tree: the roots of its perfect subtrees, largest first. All that is needed

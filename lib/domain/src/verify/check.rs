@@ -39,13 +39,11 @@ pub struct Checked {
     pub(super) block: Option<u64>,
     pub(super) items: Vec<Item>,
     /// Fingerprints of (`source`, `externalId`), each with the place of its line among the items.
-    pub(super) externals: Vec<(u128, usize)>,
+    pub(super) externals: Vec<(Fingerprint, usize)>,
     /// Header members that disagree with lines that hold.
     pub(super) header: Vec<&'static str>,
     /// Lines that hold and follow each other, instead of items: nearly every run of nearly every log.
     pub(super) sound: Option<Sound>,
-    /// The buffer that the lines came in, to be filled again.
-    pub(super) spent: Vec<u8>,
 }
 
 impl Checked {
@@ -84,19 +82,21 @@ pub(super) struct Line {
 pub fn check(chunk: Chunk, options: &super::Options) -> Checked {
     match chunk {
         Chunk::Junk => Checked { items: vec![Item::Unreadable(None)], ..Checked::default() },
-        Chunk::Lines(bytes) => {
-            let mut checked = Checked { sound: sound::lines(&bytes, options), ..Checked::default() };
-            if checked.sound.is_none() {
-                Lines::of(options, &mut checked).take(&bytes);
-            }
-            checked.spent = bytes;
-            checked
-        }
+        Chunk::Lines(bytes) => check_lines(&bytes, options),
         Chunk::Block { n, row } => match sound::block(n, &row, options) {
             Some(sound) => Checked { block: Some(n), sound: Some(sound), ..Checked::default() },
             None => check_block(n, &row, options),
         },
     }
+}
+
+/// Checks a run of lines where they stand.
+pub(super) fn check_lines(bytes: &[u8], options: &super::Options) -> Checked {
+    let mut checked = Checked { sound: sound::lines(bytes, options), ..Checked::default() };
+    if checked.sound.is_none() {
+        Lines::of(options, &mut checked).take(bytes);
+    }
+    checked
 }
 
 fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
@@ -228,8 +228,8 @@ impl<'a> Lines<'a> {
             self.chain_print = fingerprint(&self.options.repeat_key, view.chain, b"").0;
         }
         if let Some(id) = view.external_id {
-            let (high, low) = fingerprint(&self.options.repeat_key, view.source, id);
-            self.checked.externals.push((u128::from(high) << 64 | u128::from(low), self.checked.items.len()));
+            let print = fingerprint(&self.options.repeat_key, view.source, id);
+            self.checked.externals.push((print, self.checked.items.len()));
         }
         self.hash_text.copy_from_slice(view.hash);
         self.hash = hash;
@@ -273,7 +273,10 @@ fn canonical_hash(bytes: &[u8]) -> Hash {
     event.map_or(Hash::ZERO, |event| event.hash)
 }
 
-pub(super) fn fingerprint(key: &[u8; 16], first: &[u8], second: &[u8]) -> (u64, u64) {
+/// 128 bits, as two halves: records of three words pack without a gap.
+pub(super) type Fingerprint = (u64, u64);
+
+pub(super) fn fingerprint(key: &[u8; 16], first: &[u8], second: &[u8]) -> Fingerprint {
     let mut hasher = SipHasher13::new_with_key(key);
     hasher.write(first);
     // A source has no quote and an external id starts with one, so the pair is unambiguous.

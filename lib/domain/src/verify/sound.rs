@@ -3,7 +3,7 @@
 //! does not hold this gives up, and the run is looked at again by what can name the fault.
 
 use super::Options;
-use super::check::fingerprint;
+use super::check::{Fingerprint, fingerprint};
 use crate::block::{Header, gzip, member_ranges, split_row};
 use crate::event::Event;
 use crate::hash::Hash;
@@ -25,7 +25,7 @@ pub(super) struct Sound {
     /// The tree's leaf of each event.
     pub(super) leaves: Vec<Hash>,
     /// Fingerprint and `seq` of each event with an external id.
-    pub(super) externals: Vec<(u128, u64)>,
+    pub(super) externals: Vec<(Fingerprint, u64)>,
 }
 
 /// A run of whole lines, if it is sound.
@@ -40,7 +40,7 @@ pub(super) fn block(n: u64, row: &[u8], options: &Options) -> Option<Sound> {
     let (header, body) = split_row(row).ok()?;
     let header = Header::parse(header).ok()?;
     let mut run = Run::new(options);
-    run.at_min = [b'9'; 24];
+    run.is_block = true;
     let mut unpacker = gzip::Unpacker::new();
     let mut plain = Vec::new();
     for (member, range) in header.members.iter().zip(member_ranges(&header.members, body.len())?) {
@@ -66,6 +66,12 @@ pub(super) fn block(n: u64, row: &[u8], options: &Options) -> Option<Sound> {
     agrees.then_some(sound)
 }
 
+/// Most times in a run are the one before: told without a call.
+#[inline]
+fn same_time(text: &[u8], time: &[u8; 24]) -> bool {
+    text.first_chunk() == Some(time)
+}
+
 /// Goes over lines for as long as they hold.
 struct Run<'a> {
     options: &'a Options,
@@ -73,13 +79,25 @@ struct Run<'a> {
     /// Of the line before: most lines repeat it, and to compare is cheaper than to read again.
     hash_text: [u8; 64],
     chain: Vec<u8>,
+    /// Only a block's header says between which times its events happened.
+    is_block: bool,
     at_min: [u8; 24],
     at_max: [u8; 24],
+    scratch: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
     fn new(options: &'a Options) -> Self {
-        Self { options, sound: None, hash_text: [0; 64], chain: Vec::new(), at_min: [0; 24], at_max: [0; 24] }
+        Self {
+            options,
+            sound: None,
+            hash_text: [0; 64],
+            chain: Vec::new(),
+            is_block: false,
+            at_min: [b'9'; 24],
+            at_max: [0; 24],
+            scratch: Vec::with_capacity(1024),
+        }
     }
 
     /// Takes all lines of `bytes` and says how many there are; `None` at the first that does not hold.
@@ -94,9 +112,10 @@ impl<'a> Run<'a> {
         Some(count)
     }
 
+    #[inline]
     fn line(&mut self, bytes: &[u8]) -> Option<()> {
         let view = TextView::of_text(bytes)?;
-        let hash = view.computed_hash();
+        let hash = view.computed_hash_in(&mut self.scratch);
         if !hash.is_hex(view.hash) || (view.seq > self.options.parse_after && Event::from_line(bytes).is_err()) {
             return None;
         }
@@ -107,24 +126,25 @@ impl<'a> Run<'a> {
         }
         let sound = self.sound.as_mut()?;
         let follows = view.seq == sound.first_seq + sound.hashes.len() as u64
-            && view.recorded_at >= &sound.last_recorded_at[..]
+            && (same_time(view.recorded_at, &sound.last_recorded_at) || view.recorded_at > &sound.last_recorded_at[..])
             && view.chain == self.chain;
         if !follows {
             return None;
         }
         if let Some(id) = view.external_id {
-            let (high, low) = fingerprint(&self.options.repeat_key, view.source, id);
-            sound.externals.push((u128::from(high) << 64 | u128::from(low), view.seq));
+            sound.externals.push((fingerprint(&self.options.repeat_key, view.source, id), view.seq));
         }
         sound.last_recorded_at.copy_from_slice(view.recorded_at);
         sound.hashes.push(hash);
         sound.leaves.push(merkle::leaf(&hash));
         self.hash_text.copy_from_slice(view.hash);
-        if view.at < &self.at_min[..] {
-            self.at_min.copy_from_slice(view.at);
-        }
-        if view.at > &self.at_max[..] {
-            self.at_max.copy_from_slice(view.at);
+        if self.is_block {
+            if view.at < &self.at_min[..] {
+                self.at_min.copy_from_slice(view.at);
+            }
+            if view.at > &self.at_max[..] {
+                self.at_max.copy_from_slice(view.at);
+            }
         }
         Some(())
     }

@@ -4,7 +4,7 @@
 //! `prevHash` the hash before. Only the first that fails is reported; the walk then goes on from
 //! what the line itself says, so that one break does not drag a thousand behind it.
 
-use super::check::{Checked, Item, Line};
+use super::check::{Checked, Fingerprint, Item, Line};
 use super::report::{Break, BreakKind, Breaks, Place, Report};
 use super::repeats::{Repeats, Scratch};
 use super::sound::Sound;
@@ -282,7 +282,7 @@ impl Walk {
         Ok(())
     }
 
-    fn line(&mut self, line: &Line, external: Option<u128>, block: Option<u64>) -> io::Result<()> {
+    fn line(&mut self, line: &Line, external: Option<Fingerprint>, block: Option<u64>) -> io::Result<()> {
         self.report.events_total += 1;
         self.damaged = false;
         let seq = match (&line.computed, self.expected_seq) {
