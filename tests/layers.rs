@@ -59,7 +59,21 @@ fn crates_depend_only_downwards() {
 #[test]
 fn the_rules_touch_nothing_outside() {
     const FORBIDDEN: [(&str, &[&str]); 2] = [
-        ("domain", &["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant", "async fn", "tokio", "rand::", "getrandom"]),
+        (
+            "domain",
+            &[
+                "std::fs",
+                "std::net",
+                "std::env",
+                "std::process",
+                "SystemTime",
+                "Instant",
+                "async fn",
+                "tokio",
+                "rand::",
+                "getrandom",
+            ],
+        ),
         ("services", &["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant", "spawn("]),
     ];
     for (name, words) in FORBIDDEN {

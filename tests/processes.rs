@@ -156,7 +156,11 @@ fn kill_at_acknowledgement(mut child: Child, k: u64, acked: &mut BTreeSet<u64>) 
     }
     child.kill().unwrap();
     // What was written before the kill was acknowledged, too.
-    acked.extend(lines.map_while(Result::ok).flat_map(|line| if line_is_whole(&line) { acknowledged(&line) } else { Vec::new() }));
+    acked.extend(
+        lines
+            .map_while(Result::ok)
+            .flat_map(|line| if line_is_whole(&line) { acknowledged(&line) } else { Vec::new() }),
+    );
     child.wait().unwrap();
     true
 }

@@ -2,8 +2,8 @@
 //! verifier agrees with every one.
 
 use serde_json::Value;
-use support::verdict;
 use support::vectors;
+use support::verdict;
 
 #[test]
 fn the_vectors_on_disk_are_what_we_say() {

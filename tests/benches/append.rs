@@ -1,7 +1,7 @@
 //! Appending through the service on SQLite beside one event per transaction on the same settings,
 //! interleaved: events per second of wall time, best of several rounds. Every commit is synced.
 //!
-//! `cargo bench -p tests --bench append [-- EVENTS [TASK]]`; 100,000 events and all
+//! `cargo bench -p tests --bench append [-- EVENTS [TASK]]`; 60,000 events and all
 //! five tasks by default.
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "speed is measured here and nowhere else")]
@@ -23,7 +23,7 @@ const CALLERS: usize = 64;
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
-    let events = numbers.first().copied().unwrap_or(100_000);
+    let events = numbers.first().copied().unwrap_or(60_000);
     let only = numbers.get(1).copied();
     let drafts: Vec<Draft> = (0..events as u64).map(draft).collect();
     let few = &drafts[..events / 20];
@@ -55,7 +55,11 @@ fn main() {
         "through the service, 64 callers with one event at a time",
     ];
     for (name, (rate, cpu)) in names.iter().zip(best) {
-        println!("{rate:>9.0} events/s  {cpu:>6.1} us CPU  {:>5.1} x | {:>5.1} x  {name}", rate / best[0].0, rate / best[1].0);
+        println!(
+            "{rate:>9.0} events/s  {cpu:>6.1} us CPU  {:>5.1} x | {:>5.1} x  {name}",
+            rate / best[0].0,
+            rate / best[1].0
+        );
     }
 }
 

@@ -47,12 +47,10 @@ fn main() {
     let mut best = [Duration::MAX; 4];
     let mut wall = [Duration::MAX; 3];
     for _ in 0..ROUNDS {
-        let tasks: [&dyn Fn(); 4] = [
-            &|| gunzip_and_hash(&rows),
-            &|| verify_blocks(&rows, &checkpoints, 0),
-            &|| hash_lines(&plain),
-            &|| verify_plain(&plain, &checkpoints, 0),
-        ];
+        let tasks: [&dyn Fn(); 4] =
+            [&|| gunzip_and_hash(&rows), &|| verify_blocks(&rows, &checkpoints, 0), &|| hash_lines(&plain), &|| {
+                verify_plain(&plain, &checkpoints, 0)
+            }];
         for (i, (best, task)) in best.iter_mut().zip(tasks).enumerate() {
             if only.is_some_and(|only| only != i) {
                 continue;
@@ -71,11 +69,27 @@ fn main() {
     let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
     println!("stored blocks, one thread, CPU time, best of {ROUNDS}:");
     println!("  gunzip + SHA-256 per line   {:>8.3?}  {:.2} M events/s", best[0], rate(best[0]));
-    println!("  verify                      {:>8.3?}  {:.2} M events/s  ratio {:.2} (goal 1.30)", best[1], rate(best[1]), ratio(best[1], best[0]));
+    println!(
+        "  verify                      {:>8.3?}  {:.2} M events/s  ratio {:.2} (goal 1.30)",
+        best[1],
+        rate(best[1]),
+        ratio(best[1], best[0])
+    );
     println!("exported lines, one thread, CPU time:");
     println!("  SHA-256 per line            {:>8.3?}  {:.2} M events/s", best[2], rate(best[2]));
-    println!("  verify                      {:>8.3?}  {:.2} M events/s  ratio {:.2} (goal 1.60)", best[3], rate(best[3]), ratio(best[3], best[2]));
-    println!("stored blocks, wall time: caller's thread {:.3?}, one worker {:.3?}, two workers {:.3?}: {:.2} times as fast as one", wall[0], wall[1], wall[2], ratio(wall[1], wall[2]));
+    println!(
+        "  verify                      {:>8.3?}  {:.2} M events/s  ratio {:.2} (goal 1.60)",
+        best[3],
+        rate(best[3]),
+        ratio(best[3], best[2])
+    );
+    println!(
+        "stored blocks, wall time: caller's thread {:.3?}, one worker {:.3?}, two workers {:.3?}: {:.2} times as fast as one",
+        wall[0],
+        wall[1],
+        wall[2],
+        ratio(wall[1], wall[2])
+    );
     let total = ProcessTime::now().as_duration();
     println!("(the whole bench took {total:.1?} of CPU)");
     let child = std::process::Command::new(std::env::current_exe().expect("this program"))
@@ -199,5 +213,8 @@ fn memory(lines: &Path, checkpoints: &Path) {
     assert_intact(&report.expect("the file can be read"));
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();
-    println!("memory of a process that verifies the exported file on two threads: {} at most (goal 64 MiB)", peak.trim());
+    println!(
+        "memory of a process that verifies the exported file on two threads: {} at most (goal 64 MiB)",
+        peak.trim()
+    );
 }

@@ -1,8 +1,8 @@
 //! Each port's suite, on each adapter.
 
 use adapters_local::{
-    CountedIds, DirectoryBucket, KeySigner, MemoryBucket, MemoryQueue, MemoryTable, QueueSettings, RandomIds,
-    SetClock, SqliteQueue, SqliteTable, SystemClock,
+    CountedIds, DirectoryBucket, KeySigner, MemoryBucket, MemoryQueue, MemoryTable, QueueSettings, RandomIds, SetClock,
+    SqliteQueue, SqliteTable, SystemClock,
 };
 use domain::keys::{Algorithm, SigningKey};
 use domain::time::Timestamp;

@@ -27,7 +27,14 @@ async fn a_repeat_within_one_batch_is_one_event() {
     let appender = Appender::new(world.cx.clone());
     let batch = [3, 4, 3, 3, 5].map(draft).to_vec();
     let appended = appender.append(batch).await.unwrap();
-    assert_eq!(appended, [1, 2].map(Appended::Chained).into_iter().chain([Appended::Known(1), Appended::Known(1), Appended::Chained(3)]).collect::<Vec<_>>());
+    assert_eq!(
+        appended,
+        [1, 2]
+            .map(Appended::Chained)
+            .into_iter()
+            .chain([Appended::Known(1), Appended::Known(1), Appended::Chained(3)])
+            .collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
@@ -54,7 +61,11 @@ async fn another_content_under_one_id_conflicts_and_with_an_external_id_is_known
     let world = World::default();
     append(&world.cx, 0, 40, 40).await;
     let changed = |i: u64| {
-        let mut object = domain::json::parse(&draft(i).canonical(), domain::json::Limits::FORMAT).unwrap().as_object().unwrap().clone();
+        let mut object = domain::json::parse(&draft(i).canonical(), domain::json::Limits::FORMAT)
+            .unwrap()
+            .as_object()
+            .unwrap()
+            .clone();
         object.insert("resourceName", "changed".into());
         domain::admit::complete_draft(object).unwrap()
     };

@@ -98,11 +98,20 @@ async fn a_table_restored_from_a_backup() {
     assert_eq!(sign(&restored, Reason::Interval).await.unwrap(), None);
     // The break stays reported.
     let report = report(&restored).await;
-    assert!(report.breaks.iter().any(|b| b.kind == BreakKind::CheckpointHeadMismatch && b.head_seq == Some(60)), "{:?}", report.breaks);
+    assert!(
+        report.breaks.iter().any(|b| b.kind == BreakKind::CheckpointHeadMismatch && b.head_seq == Some(60)),
+        "{:?}",
+        report.breaks
+    );
     let event = services::blocks::get_event(&restored, 31).await.unwrap().unwrap();
     let event = domain::event::Event::from_line(&event).unwrap().draft;
     let metadata = String::from_utf8(event.metadata().canonical()).unwrap();
-    assert!(metadata.contains(r#""lostHead":{"hash":"#) && metadata.contains(r#""seq":60}"#) && metadata.contains(r#""seq":30}"#), "{metadata}");
+    assert!(
+        metadata.contains(r#""lostHead":{"hash":"#)
+            && metadata.contains(r#""seq":60}"#)
+            && metadata.contains(r#""seq":30}"#),
+        "{metadata}"
+    );
 }
 
 /// Lost blocks leave markers behind that would swallow the events when they are sent again.

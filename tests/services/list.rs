@@ -6,11 +6,11 @@ use domain::event::Draft;
 use domain::json::{Limits, parse};
 use domain::line::LineView;
 use domain::time::Timestamp;
+use services::Context;
 use services::append::Appender;
 use services::derive::derive;
 use services::layout::rows::SCHEMA;
 use services::list::{ListError, Query, list};
-use services::Context;
 use support::draft;
 use support::world::World;
 

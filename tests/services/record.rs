@@ -38,7 +38,8 @@ async fn what_is_posted_is_chained_with_the_ids_that_were_answered() {
     let ids = post(&world, &text.replace("ID", ID)).await.unwrap();
     assert_eq!(ids[1], ID);
     drain(&world).await;
-    let chained: Vec<_> = lines(&world.cx).await.iter().map(|l| Event::from_line(l).unwrap().draft.id().to_string()).collect();
+    let chained: Vec<_> =
+        lines(&world.cx).await.iter().map(|l| Event::from_line(l).unwrap().draft.id().to_string()).collect();
     assert_eq!(chained, ids);
 }
 
@@ -59,7 +60,10 @@ async fn one_bad_event_refuses_the_array_and_every_bad_one_is_named() {
 #[tokio::test]
 async fn a_thousand_events_travel_in_few_messages() {
     let world = World::default();
-    let many = format!("[{}]", vec![r#"{"action":"a","at":"2026-11-01T00:00:00Z","metadata":{"x":"yyyyyyyyyyyyyyyyyy"}}"#; 1000].join(","));
+    let many = format!(
+        "[{}]",
+        vec![r#"{"action":"a","at":"2026-11-01T00:00:00Z","metadata":{"x":"yyyyyyyyyyyyyyyyyy"}}"#; 1000].join(",")
+    );
     assert_eq!(post(&world, &many).await.unwrap().len(), 1000);
     assert!(world.cx.events.receive(10).await.unwrap().len() <= 3);
     world.clock.advance_millis(60_000);
@@ -95,14 +99,18 @@ async fn messages_that_cannot_be_chained_are_answered_once() {
     let world = World::default();
     let good = String::from_utf8(support::draft(1).canonical()).unwrap();
     let bad = good.replace("\"outcome\":\"", "\"outcome\":\"leaked-secret");
-    let bodies = ["not json, leaked-secret".to_owned(), "{\"v\":2,\"events\":[]}".to_owned(),
-        format!("{{\"v\":1,\"events\":[{bad},{good}]}}")];
+    let bodies = [
+        "not json, leaked-secret".to_owned(),
+        "{\"v\":2,\"events\":[]}".to_owned(),
+        format!("{{\"v\":1,\"events\":[{bad},{good}]}}"),
+    ];
     for _ in 0..2 {
         world.cx.events.send_batch(&bodies).await.unwrap();
         drain(&world).await;
     }
     let lines = lines(&world.cx).await;
-    let actions: Vec<_> = lines.iter().map(|l| Event::from_line(l).unwrap().draft.action().as_str().to_owned()).collect();
+    let actions: Vec<_> =
+        lines.iter().map(|l| Event::from_line(l).unwrap().draft.action().as_str().to_owned()).collect();
     assert_eq!(actions.iter().filter(|a| *a == "audit.event_rejected").count(), 3, "{actions:?}");
     assert_eq!(lines.len(), 4);
     assert!(!lines.iter().any(|l| String::from_utf8_lossy(l).contains("leaked-secret")));

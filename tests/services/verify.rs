@@ -53,21 +53,29 @@ async fn derived_rows_that_are_gone_wrong_or_invented_are_named_and_rebuilt() {
     let partition = |p| rows::marker_partition(&world.cx.chain, SCHEMA, p);
     let mut markers = Vec::new();
     for p in 0..256 {
-        markers.extend(world.table.query(&partition(p), &ports::KeyRange::all(), ports::Order::Ascending, 100).await.unwrap());
+        markers.extend(
+            world.table.query(&partition(p), &ports::KeyRange::all(), ports::Order::Ascending, 100).await.unwrap(),
+        );
     }
     assert_eq!(markers.len(), 80);
-    let seq = |row: &ports::Row| -> u64 { String::from_utf8(row.value.clone()).unwrap().split(' ').nth(1).unwrap().parse().unwrap() };
+    let seq = |row: &ports::Row| -> u64 {
+        String::from_utf8(row.value.clone()).unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+    };
     let gone = markers.iter().find(|row| seq(row) == 33).unwrap();
     world.table.delete(&gone.key, &gone.version).await.unwrap();
     assert_eq!(first_break(&world.cx).await, (BreakKind::IndexMismatch, Some(33)));
     let invented = ports::Key::new(partition(0), "00".repeat(32));
     world.table.put(&invented, format!("1 7 {}", "0".repeat(64)).into_bytes(), Condition::Any).await.unwrap();
     let entries = rows::entry_partition(&world.cx.chain, SCHEMA);
-    let entry = world.table.query(&entries, &ports::KeyRange::all(), ports::Order::Ascending, 1).await.unwrap().remove(0);
+    let entry =
+        world.table.query(&entries, &ports::KeyRange::all(), ports::Order::Ascending, 1).await.unwrap().remove(0);
     world.table.put(&entry.key, b"2026-11-01T00:00:00.000Z 3".to_vec(), Condition::Any).await.unwrap();
     let report = report(&world.cx).await;
     let places: Vec<_> = report.breaks.iter().map(|b| (b.kind, b.seq)).collect();
-    assert!(places.contains(&(BreakKind::IndexMismatch, Some(33))) && places.contains(&(BreakKind::IndexMismatch, Some(1))), "{places:?}");
+    assert!(
+        places.contains(&(BreakKind::IndexMismatch, Some(33))) && places.contains(&(BreakKind::IndexMismatch, Some(1))),
+        "{places:?}"
+    );
     assert_eq!(services::index::rebuild(&world.cx).await.unwrap(), 5);
     assert_intact(&world.cx, 100).await;
     assert_eq!(world.table.get(&invented).await.unwrap(), None);
@@ -78,7 +86,9 @@ async fn derived_rows_that_are_gone_wrong_or_invented_are_named_and_rebuilt() {
 async fn everything_derived_can_be_made_anew() {
     let world = world().await;
     derive(&world.cx, SCHEMA, u64::MAX).await.unwrap();
-    let derived = |(key, _): &(ports::Key, Vec<u8>)| ["marker#", "entry#", "derived#"].iter().any(|p| key.partition.starts_with(p));
+    let derived = |(key, _): &(ports::Key, Vec<u8>)| {
+        ["marker#", "entry#", "derived#"].iter().any(|p| key.partition.starts_with(p))
+    };
     let before: Vec<_> = world.table.dump().into_iter().filter(derived).collect();
     for (key, _) in &before {
         let row = world.table.get(key).await.unwrap().unwrap();
@@ -104,14 +114,23 @@ async fn an_export_carries_its_companion_and_verifies_alone() {
         let companion = export.companion().await.unwrap();
         let companion = companion.as_object().unwrap();
         let number = |name| companion.get(name).unwrap().as_u64().unwrap();
-        let hash = |name| domain::hash::Hash::from_hex(companion.get(name).unwrap().as_str().unwrap().as_bytes()).unwrap();
+        let hash =
+            |name| domain::hash::Hash::from_hex(companion.get(name).unwrap().as_str().unwrap().as_bytes()).unwrap();
         assert_eq!((number("startSeq"), number("eventCount"), number("bytes")), (from, count, bytes.len() as u64));
         assert_eq!(number("endSeq"), from + count - 1);
         assert_eq!(hash("sha256"), domain::hash::Hash::of(&bytes));
         let start = Start::At { seq: from, prev_hash: hash("prevHash") };
-        let options = Options { ring: cx.ring.clone(), start, parse_after: 0, all_checkpoints: true, repeat_key: [0; 16], threads: 0 };
+        let options = Options {
+            ring: cx.ring.clone(),
+            start,
+            parse_after: 0,
+            all_checkpoints: true,
+            repeat_key: [0; 16],
+            threads: 0,
+        };
         let checkpoints = services::checkpoints::lines_after(cx, 0).await.unwrap().into_iter().map(|(_, l)| Ok(l));
-        let report = verify_lines(&bytes[..], checkpoints, &[], Some(cx.chain.clone()), &options, None, |_| ()).unwrap();
+        let report =
+            verify_lines(&bytes[..], checkpoints, &[], Some(cx.chain.clone()), &options, None, |_| ()).unwrap();
         assert_eq!(report.status(), Status::Intact, "{:?}", report.breaks);
         assert_eq!(report.head.unwrap().1, hash("headHash"));
     }

@@ -21,7 +21,7 @@ pub fn blocks(chain: &ChainName, events: u64, per_block: usize) -> impl Iterator
         let drafts: Vec<_> = (head.seq..head.seq + most).map(draft).collect();
         let now = drafts.last().expect("at least one").at().plus_millis(1000);
         let nonce = format!("{:016x}", head.block + 1);
-        let writer = Writer { chain, writer: "support", nonce, now };
+        let writer = Writer { chain, writer: "support", nonce, now, threads: 0 };
         let (block, _) = Block::build(&writer, &head, &drafts.iter().collect::<Vec<_>>());
         head = block.header.head();
         Some(block)

@@ -40,9 +40,7 @@ pub fn draft(i: u64) -> Draft {
     let id = external.as_deref().map_or(EventId::from_bytes(id), |e| EventId::of_external(&source, e));
     let millis = EPOCH_MILLIS + i64::try_from(i).expect("few events") * 317 + i64::from(noise[5]);
     let at = Timestamp::from_unix_millis(millis).expect("in 2026");
-    let metadata = Object::of([
-        ("requestId", Hash(noise).to_hex()[..8].into()),
-    ]);
+    let metadata = Object::of([("requestId", Hash(noise).to_hex()[..8].into())]);
     complete_draft(Object::of([
         ("action", action.into()),
         ("actorEmail", Value::Null),

@@ -1,8 +1,8 @@
 //! Runs our verifier over a case of `verification.json`.
 
 use base64::prelude::*;
-use domain::derived::derive;
 use domain::block::Block;
+use domain::derived::derive;
 use domain::hash::Hash;
 use domain::keys::KeyRing;
 use domain::verify::{Break, BreakKind, Chunk, Evidence, Options, Pool, Report, Start, Walk, verify_lines};
@@ -47,7 +47,14 @@ pub fn report(case: &Value, threads: usize) -> Report {
             prev_hash: Hash::from_hex(at["prevHash"].as_str().expect("a hash").as_bytes()).expect("hex"),
         },
     };
-    let options = Options { ring, start, parse_after: u64::MAX, all_checkpoints: !case["checkpoints"].is_null(), repeat_key: [1; 16], threads };
+    let options = Options {
+        ring,
+        start,
+        parse_after: u64::MAX,
+        all_checkpoints: !case["checkpoints"].is_null(),
+        repeat_key: [1; 16],
+        threads,
+    };
     let (checkpoints, anchors) = (strings("checkpoints"), strings("anchors"));
     let decode = |v: &Value| BASE64_STANDARD.decode(v.as_str().expect("a string")).expect("base64");
     if let Some(blocks) = case["blocks"].as_array() {
@@ -109,9 +116,17 @@ fn check_markers(rows: &[(u64, Vec<u8>)], stored: &serde_json::Map<String, Value
 pub fn kind(word: &str) -> BreakKind {
     use BreakKind as K;
     [
-        K::EventHashMismatch, K::EventSeqGap, K::EventPrevHashMismatch, K::EventOrderMismatch, K::BlockUnreadable,
-        K::BlockHeaderMismatch, K::CheckpointSignatureMismatch, K::CheckpointHeadMismatch, K::CheckpointChainMismatch,
-        K::TailTruncated, K::IndexMismatch,
+        K::EventHashMismatch,
+        K::EventSeqGap,
+        K::EventPrevHashMismatch,
+        K::EventOrderMismatch,
+        K::BlockUnreadable,
+        K::BlockHeaderMismatch,
+        K::CheckpointSignatureMismatch,
+        K::CheckpointHeadMismatch,
+        K::CheckpointChainMismatch,
+        K::TailTruncated,
+        K::IndexMismatch,
     ]
     .into_iter()
     .find(|k| k.as_str() == word)

@@ -1,7 +1,9 @@
 //! A whole hub on any adapters, with a clock that stands still.
 
 use adapters_local::url::{self, QueuePair};
-use adapters_local::{CountedIds, KeySigner, MemoryBucket, MemoryTable, QueueSettings, RandomIds, SetClock, SystemClock};
+use adapters_local::{
+    CountedIds, KeySigner, MemoryBucket, MemoryTable, QueueSettings, RandomIds, SetClock, SystemClock,
+};
 use domain::keys::{Algorithm, KeyRing, SigningKey};
 use domain::names::ChainName;
 use domain::time::Timestamp;
@@ -37,6 +39,7 @@ impl Default for World {
             "memory:",
             Arc::new(clock.clone()),
             Arc::new(CountedIds::default()),
+            0,
         );
         Self { cx, table, bucket, clock }
     }
@@ -60,7 +63,7 @@ pub fn embedded_at(data: &Path, clock: Arc<dyn Clock>) -> Context {
     std::fs::create_dir_all(data).expect("a folder can be made");
     let table = url::table(&format!("sqlite:{}", at("table.db"))).expect("a table");
     let bucket = url::bucket(&format!("file:{}", at("bucket"))).expect("a bucket");
-    context(table, bucket, &format!("sqlite:{}", at("queue.db")), clock, Arc::new(RandomIds))
+    context(table, bucket, &format!("sqlite:{}", at("queue.db")), clock, Arc::new(RandomIds), 2)
 }
 
 fn context(
@@ -69,6 +72,7 @@ fn context(
     queue_url: &str,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    threads: usize,
 ) -> Context {
     let queue = |name| url::queue(queue_url, name, Arc::clone(&clock), QueueSettings::default()).expect("a queue");
     let QueuePair { queue: events, dead_letters } = queue("events");
@@ -84,6 +88,7 @@ fn context(
         signer: Arc::new(KeySigner::new(signing_key())),
         ring: KeyRing::of(signing_key().verify_key()),
         cursor_key: [5; 32],
+        threads,
         writer: format!("test-{}", std::process::id()),
     }
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ports::{
-    Bucket, BucketError, Clock, Condition, Key, KeyRange, MAX_BODY_BYTES, MAX_SEND, Message, ObjectMeta, Order,
-    Queue, QueueError, Row, Table, TableError, Version, check_key, check_write,
+    Bucket, BucketError, Clock, Condition, Key, KeyRange, MAX_BODY_BYTES, MAX_SEND, Message, ObjectMeta, Order, Queue,
+    QueueError, Row, Table, TableError, Version, check_key, check_write,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,10 +32,7 @@ impl MemoryTable {
     /// Every row, in order of its key.
     pub fn dump(&self) -> Vec<(Key, Vec<u8>)> {
         let rows = lock(&self.0);
-        rows.rows
-            .iter()
-            .flat_map(|(p, rows)| rows.iter().map(move |(s, (_, v))| (Key::new(p, s), v.clone())))
-            .collect()
+        rows.rows.iter().flat_map(|(p, rows)| rows.iter().map(move |(s, (_, v))| (Key::new(p, s), v.clone()))).collect()
     }
 }
 
@@ -154,13 +151,10 @@ impl Bucket for MemoryBucket {
         limit: usize,
     ) -> Result<Vec<ObjectMeta>, BucketError> {
         let objects = lock(&self.0);
-        let matching = objects.iter().filter(|(key, _)| {
-            key.starts_with(prefix) && start_after.is_none_or(|after| key.as_str() > after)
-        });
-        Ok(matching
-            .take(limit)
-            .map(|(key, bytes)| ObjectMeta { key: key.clone(), size: bytes.len() as u64 })
-            .collect())
+        let matching = objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix) && start_after.is_none_or(|after| key.as_str() > after));
+        Ok(matching.take(limit).map(|(key, bytes)| ObjectMeta { key: key.clone(), size: bytes.len() as u64 }).collect())
     }
 
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
@@ -194,12 +188,8 @@ pub struct MemoryQueue {
 impl MemoryQueue {
     /// A queue and its dead letters.
     pub fn pair(clock: Arc<dyn Clock>, settings: crate::QueueSettings) -> (MemoryQueue, MemoryQueue) {
-        let alone = |dead_letters| MemoryQueue {
-            messages: Arc::default(),
-            dead_letters,
-            clock: Arc::clone(&clock),
-            settings,
-        };
+        let alone =
+            |dead_letters| MemoryQueue { messages: Arc::default(), dead_letters, clock: Arc::clone(&clock), settings };
         let dead_letters = alone(None);
         (alone(Some(Arc::new(dead_letters.clone()))), dead_letters)
     }

@@ -5,6 +5,10 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Pages that are kept in memory, in KiB.
+const CACHE_KIB: i64 = 64 * 1024;
+/// Pages of 4 KiB that the write-ahead log takes before they are copied into the file.
+const CHECKPOINT_PAGES: i64 = 16 * 1024;
 /// How long a call waits for another process's write before it says that the file is busy.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -40,6 +44,12 @@ pub(crate) fn open(path: &Path, layout: i64, schema: &'static str) -> Result<Own
     switch_to_wal(&connection).map_err(failed)?;
     // FULL syncs the log at every commit: what is acknowledged survives a power cut.
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    // Keys are hashes, so that neighbours in time are scattered over the tree: without room for its
+    // inner pages and recent leaves, every look-up reads from the file.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed)?;
+    // A batch of derived rows touches thousands of pages; to copy them back once per 4 MB (the
+    // default) would write most of them several times.
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
     let version = |c: &Connection| c.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
     if version(&connection).map_err(failed)? == 0 {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

@@ -122,9 +122,9 @@ impl Table for SqliteTable {
                          WHERE partition = ?1 AND sort = ?2 AND version = ?5",
                     )?
                     .execute(params![key.partition, key.sort, given, value, old.0])?,
-                Condition::Any => transaction
-                    .prepare_cached(REPLACE)?
-                    .execute(params![key.partition, key.sort, given, value])?,
+                Condition::Any => {
+                    transaction.prepare_cached(REPLACE)?.execute(params![key.partition, key.sort, given, value])?
+                }
             };
             transaction.commit()?;
             Ok(written)

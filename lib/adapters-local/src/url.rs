@@ -1,6 +1,8 @@
 //! Adapters by URL, so that a deployment is a matter of settings.
 
-use crate::{DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, QueueSettings, SqliteQueue, SqliteTable};
+use crate::{
+    DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, QueueSettings, SqliteQueue, SqliteTable,
+};
 use ports::{Bucket, Clock, Queue, Table};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,8 +41,7 @@ pub enum UrlError {
 }
 
 fn split<'a>(setting: &'static str, url: &'a str, known: &'static str) -> Result<(&'a str, &'a str), UrlError> {
-    url.split_once(':')
-        .ok_or_else(|| UrlError::Scheme { setting, scheme: url.chars().take(40).collect(), known })
+    url.split_once(':').ok_or_else(|| UrlError::Scheme { setting, scheme: url.chars().take(40).collect(), known })
 }
 
 /// `sqlite:PATH`, or `memory:` for tests.

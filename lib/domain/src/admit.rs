@@ -13,8 +13,22 @@ use crate::time::Timestamp;
 pub const MAX_AHEAD_MILLIS: i64 = 5 * 60 * 1000;
 
 const MEMBERS: [&str; 16] = [
-    "action", "actorEmail", "actorId", "actorIp", "actorType", "at", "externalId", "id", "metadata", "outcome",
-    "partnerSlug", "resourceId", "resourceName", "resourceType", "source", "tenantSlug",
+    "action",
+    "actorEmail",
+    "actorId",
+    "actorIp",
+    "actorType",
+    "at",
+    "externalId",
+    "id",
+    "metadata",
+    "outcome",
+    "partnerSlug",
+    "resourceId",
+    "resourceName",
+    "resourceType",
+    "source",
+    "tenantSlug",
 ];
 
 /// What one posted event is measured against.
@@ -150,9 +164,7 @@ fn fill_value(object: &mut Object, name: &str, default: Value) {
 }
 
 fn take(object: &mut Object, name: &str) -> Result<Value, Refusal> {
-    object
-        .remove(name)
-        .ok_or_else(|| Refusal::new("missing-member", "this member is required").within(name))
+    object.remove(name).ok_or_else(|| Refusal::new("missing-member", "this member is required").within(name))
 }
 
 fn word<T>(object: &mut Object, name: &str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Result<T, Refusal> {
@@ -193,9 +205,9 @@ pub(crate) fn take_time(object: &mut Object, name: &str) -> Result<Timestamp, Re
 pub(crate) fn take_seq(object: &mut Object, name: &str) -> Result<u64, Refusal> {
     let value = take(object, name)?;
     match &value {
-        Value::Number(number) if number.is_integral() => value
-            .as_u64()
-            .ok_or_else(|| Refusal::new("invalid-number", "this number is never negative").within(name)),
+        Value::Number(number) if number.is_integral() => {
+            value.as_u64().ok_or_else(|| Refusal::new("invalid-number", "this number is never negative").within(name))
+        }
         _ => Err(Refusal::new("wrong-type", "a whole number belongs here").within(name)),
     }
 }

@@ -57,8 +57,22 @@ fn members(text: &str) -> Option<Event> {
     p.literal(",\"v\":1}")?;
     let own_id = external_id.as_deref().is_none_or(|external| id == EventId::of_external(&source, external));
     let draft = Draft {
-        id, at, actor_type, actor_id, actor_email, actor_ip, action, outcome, resource_type, resource_id,
-        resource_name, tenant_slug, partner_slug, source, external_id, metadata,
+        id,
+        at,
+        actor_type,
+        actor_id,
+        actor_email,
+        actor_ip,
+        action,
+        outcome,
+        resource_type,
+        resource_id,
+        resource_name,
+        tenant_slug,
+        partner_slug,
+        source,
+        external_id,
+        metadata,
     };
     (p.at_end() && own_id && seq > 0).then_some(Event { draft, chain, seq, recorded_at, prev_hash, hash })
 }

@@ -120,12 +120,7 @@ pub fn derive_lines(header: &Header, plain: &[u8]) -> Derived {
     let mut accepted = Vec::new();
     let mut times = Vec::new();
     for (place, view) in (0u32..).zip(views(plain)) {
-        markers.push(Marker {
-            identity: view.identity(),
-            block: header.n,
-            seq: view.seq,
-            digest: view.draft_digest(),
-        });
+        markers.push(Marker { identity: view.identity(), block: header.n, seq: view.seq, digest: view.draft_digest() });
         let at = std::str::from_utf8(view.at).ok().and_then(|at| Timestamp::parse(at).ok());
         times.push((at.unwrap_or(header.recorded_at), place));
         if view.action == BREAK_ACCEPTED.as_bytes() && view.source == Source::AUDIT.as_bytes() {
@@ -179,7 +174,7 @@ mod tests {
         fn deriving_is_total(drafts in prop::collection::vec(any_draft(), 1..80)) {
             let chain = ChainName::new("c").unwrap();
             let now = Timestamp::from_unix_millis(0).unwrap();
-            let writer = Writer { chain: &chain, writer: "w", nonce: "n".into(), now };
+            let writer = Writer { chain: &chain, writer: "w", nonce: "n".into(), now, threads: 0 };
             let (block, taken) = Block::build(&writer, &Head::EMPTY, &drafts.iter().collect::<Vec<_>>());
             let derived = derive(&block).unwrap();
             prop_assert_eq!(derived.markers.len(), taken);

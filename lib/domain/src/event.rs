@@ -167,8 +167,7 @@ impl Draft {
 
     /// Length of the line in the chain named so, LF not counted, with a `seq` of 16 digits.
     pub(crate) fn line_bytes(&self, chain: &ChainName) -> usize {
-        let place =
-            Place { chain, seq: 9_999_999_999_999_999, recorded_at: self.at, prev_hash: Hash::ZERO };
+        let place = Place { chain, seq: 9_999_999_999_999_999, recorded_at: self.at, prev_hash: Hash::ZERO };
         self.seal(&place).0.len()
     }
 

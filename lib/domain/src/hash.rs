@@ -28,9 +28,8 @@ impl Hash {
     /// SHA-256 of a message that is padded already (FIPS 180-4, section 5.1.1).
     pub(crate) fn of_padded(blocks: &[[u8; 64]]) -> Self {
         /// FIPS 180-4, section 5.3.3.
-        const START: [u32; 8] = [
-            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-        ];
+        const START: [u32; 8] =
+            [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
         let mut state = START;
         sha2::block_api::compress256(&mut state, blocks);
         let mut out = [0; 32];

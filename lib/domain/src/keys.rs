@@ -258,7 +258,8 @@ mod tests {
         let old = SigningKey::new(Algorithm::HmacSha256, [1; 32]);
         let VerifyKey::Ed25519(public) = SigningKey::new(Algorithm::Ed25519, [2; 32]).verify_key() else { panic!() };
         let mut ring = KeyRing::default();
-        ring.add_list(&format!("hmac-sha256:{}@1-100, ed25519:{}@101-", hex(&[1; 32]), hex(public.as_bytes()))).unwrap();
+        ring.add_list(&format!("hmac-sha256:{}@1-100, ed25519:{}@101-", hex(&[1; 32]), hex(public.as_bytes())))
+            .unwrap();
         let signature = old.sign(b"m");
         let id = old.verify_key().key_id();
         assert!(ring.verifies(100, "hmac-sha256", &id, b"m", &signature));

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod line;
 pub mod merkle;
 pub mod names;
+mod parallel;
 pub mod time;
 pub mod verify;
 

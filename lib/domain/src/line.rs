@@ -55,8 +55,23 @@ impl<'a> LineView<'a> {
         let TextView { line, chain_at, hash_at, prev_at, resource_at, seq_at, source_at, .. } = text;
         let TextView { at, chain, external_id, id, recorded_at, seq, source, action, .. } = text;
         Some(Self {
-            line, chain_at, hash_at, prev_at, resource_at, seq_at, source_at,
-            at, chain, external_id, id, hash, prev_hash, recorded_at, seq, source, action,
+            line,
+            chain_at,
+            hash_at,
+            prev_at,
+            resource_at,
+            seq_at,
+            source_at,
+            at,
+            chain,
+            external_id,
+            id,
+            hash,
+            prev_hash,
+            recorded_at,
+            seq,
+            source,
+            action,
         })
     }
 }
@@ -124,8 +139,23 @@ impl<'a> TextView<'a> {
         let prev_at = tail.end;
         // Both ends must leave the metadata between them, or they have read the same bytes twice.
         (metadata_at <= prev_at).then_some(Self {
-            line, chain_at, hash_at, prev_at, resource_at, seq_at, source_at,
-            at, chain, external_id, id, hash, prev_hash, recorded_at, seq, source, action,
+            line,
+            chain_at,
+            hash_at,
+            prev_at,
+            resource_at,
+            seq_at,
+            source_at,
+            at,
+            chain,
+            external_id,
+            id,
+            hash,
+            prev_hash,
+            recorded_at,
+            seq,
+            source,
+            action,
         })
     }
 }

@@ -50,8 +50,8 @@ impl Source {
     /// # Errors
     /// A name outside `[a-z0-9-]{1,40}`.
     pub fn new(name: &str) -> Result<Self, Refusal> {
-        let fits = (1..=40).contains(&name.len())
-            && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        let fits =
+            (1..=40).contains(&name.len()) && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if fits {
             Ok(Self(name.to_owned()))
         } else {
@@ -79,8 +79,7 @@ impl Action {
     /// Anything that is not 1 to 8 segments of `[a-z0-9_-]{1,64}`.
     pub fn new(name: &str) -> Result<Self, Refusal> {
         let segment = |s: &str| {
-            (1..=64).contains(&s.len())
-                && s.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+            (1..=64).contains(&s.len()) && s.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
         };
         if name.split('.').count() <= 8 && name.split('.').all(segment) {
             Ok(Self(name.to_owned()))
@@ -162,9 +161,7 @@ impl EventId {
     /// # Errors
     /// Anything that is not 8-4-4-4-12 hex digits.
     pub fn new(text: &str) -> Result<Self, Refusal> {
-        let refusal = || {
-            Refusal::new("invalid-id", "an id is a UUID such as 019a8f4e-7a3c-7e21-9d5b-0f6f6a1c7e10")
-        };
+        let refusal = || Refusal::new("invalid-id", "an id is a UUID such as 019a8f4e-7a3c-7e21-9d5b-0f6f6a1c7e10");
         let lower = text.to_ascii_lowercase();
         let bytes: [u8; 36] = lower.as_bytes().try_into().map_err(|_| refusal())?;
         let fits = bytes.iter().enumerate().all(|(i, b)| match i {

@@ -56,8 +56,7 @@ pub trait Bucket: Send + Sync {
 /// [`BucketError::Rejected`].
 pub fn check_key(key: &str) -> Result<(), BucketError> {
     let segment = |s: &str| {
-        s.bytes().any(|b| b != b'.')
-            && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        s.bytes().any(|b| b != b'.') && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     };
     if key.len() <= MAX_KEY_BYTES && key.split('/').all(segment) {
         Ok(())

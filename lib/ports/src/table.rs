@@ -135,8 +135,13 @@ pub trait Table: Send + Sync {
 
     /// At most `limit` rows of one partition within `range`, in order. Fewer than `limit` rows mean
     /// that there are no more.
-    async fn query(&self, partition: &str, range: &KeyRange, order: Order, limit: usize)
-    -> Result<Vec<Row>, TableError>;
+    async fn query(
+        &self,
+        partition: &str,
+        range: &KeyRange,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Row>, TableError>;
 
     /// The rows of these keys, in the order of the keys. Each is read as by [`Table::get`]; together
     /// they need not be one moment.
@@ -157,7 +162,9 @@ pub fn check_write(key: &Key, value: &[u8]) -> Result<(), TableError> {
     }
     if value.len() > MAX_ROW_BYTES {
         let bytes = value.len();
-        return Err(TableError::Rejected(format!("a row has at most {MAX_ROW_BYTES} bytes. key=`{key}` bytes=`{bytes}`")));
+        return Err(TableError::Rejected(format!(
+            "a row has at most {MAX_ROW_BYTES} bytes. key=`{key}` bytes=`{bytes}`"
+        )));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! `audit.break_accepted` event names both heads. Derived rows of the lost blocks go, or they would
 //! hide events that are sent again.
 
+use crate::Context;
 use crate::append::{AppendError, Appended, Appender};
 use crate::checkpoints;
 use crate::derive::{self, watermark};
@@ -11,7 +12,6 @@ use crate::guard::{self, GuardError};
 use crate::index;
 use crate::layout::rows::{self, SCHEMA};
 use crate::view::View;
-use crate::Context;
 use domain::block::Head;
 use domain::checkpoint::Checkpoint;
 use domain::derived::BREAK_ACCEPTED;

@@ -8,13 +8,14 @@ use crate::guard::{self, GuardError, Rollback};
 use crate::layout::{messages, rows};
 use crate::view::View;
 use crate::{Context, derive};
-use domain::block::{Block, MAX_EVENTS, Writer};
+use domain::block::{Block, Head, Header, MAX_EVENTS, Writer};
 use domain::checkpoint::Reason;
-use domain::event::Draft;
+use domain::derived::Marker;
+use domain::event::{Draft, Identity};
 use domain::hash::{Hash, hex};
 use domain::json::Refusal;
 use ports::{BucketError, Condition, TableError};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A writer derives first when more blocks than this have no derived rows: readers and writers hold
@@ -164,12 +165,27 @@ impl Appender {
                 derive::derive(&self.cx, rows::SCHEMA, u64::MAX).await?;
             }
             view.follow_watermark(&self.cx).await?;
-            let fresh = self.answer_known(view, in_flight).await?;
+            let (fresh, identities) = self.answer_recent(view, in_flight).await?;
             if fresh.is_empty() {
                 continue;
             }
             let drafts: Vec<&Draft> = fresh.iter().map(|i| &in_flight[*i].draft).collect();
-            let Some(block) = self.create_block(view, &drafts).await? else { continue };
+            // Nearly always none of them is chained, so the block is built while the table looks.
+            let (markers, built) =
+                tokio::join!(view.look_up(&self.cx, &identities), async { self.build(&view.head, &drafts) });
+            let (markers, built) = (markers?, built?);
+            match view.reach(&self.cx, &markers).await? {
+                Err(beyond) => return Err(Rollback::marker(&self.cx.chain, view.head, beyond.block).into()),
+                // The blocks that came to light may hold others of these events, too.
+                Ok(true) => continue,
+                Ok(false) => {}
+            }
+            if markers.iter().any(Option::is_some) {
+                answer_marked(in_flight, &fresh, &markers);
+                continue;
+            }
+            let Some(block) = self.create(view, built).await? else { continue };
+            view.apply_own(&block, &identities[..usize::try_from(block.count).unwrap_or(usize::MAX)]);
             // Those taken are the first of the fresh ones, in order.
             let taken: HashSet<usize> =
                 fresh.iter().copied().take(usize::try_from(block.count).unwrap_or(usize::MAX)).collect();
@@ -197,57 +213,53 @@ impl Appender {
         Ok(view)
     }
 
-    /// Answers what is chained already; gives back the places of the others, each identity once.
-    async fn answer_known(&self, view: &mut View, in_flight: &mut Vec<Item>) -> Result<Vec<usize>, AppendError> {
-        let identities: Vec<_> = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
-        let markers = match view.look_up(&self.cx, &identities).await? {
-            Ok(markers) => markers,
-            Err(beyond) => {
-                return Err(Rollback::marker(&self.cx.chain, view.head, beyond.block).into());
+    /// Answers what stands above the watermark; gives back the places of the others, each identity
+    /// once, and those identities. A repeat within the batch waits for the next round and is known then.
+    async fn answer_recent(
+        &self,
+        view: &View,
+        in_flight: &mut Vec<Item>,
+    ) -> Result<(Vec<usize>, Vec<Identity>), AppendError> {
+        let mut identities: Vec<Identity> = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
+        if identities.iter().any(|identity| view.is_recent(identity)) {
+            let mut left = Vec::new();
+            for (item, identity) in std::mem::take(in_flight).into_iter().zip(&identities) {
+                match view.recall(&self.cx, identity).await {
+                    Ok(None) => left.push(item),
+                    Ok(Some(marker)) => item.answer(Ok(settle(&item.draft, &marker))),
+                    Err(error) => item.answer(Err(error.into())),
+                }
             }
-        };
-        let mut i = 0;
-        let mut left = Vec::new();
-        in_flight.retain(|item| {
-            let marker = markers[i];
-            let identity = identities[i];
-            i += 1;
-            let Some(marker) = marker else {
-                left.push(identity);
-                return true;
-            };
-            // With an external id a repeat is dropped whatever it says: re-reading a source may map it
-            // otherwise by now.
-            let same = item.draft.external_id().is_some() || item.draft.digest() == marker.digest;
-            item.answer(Ok(if same { Appended::Known(marker.seq) } else { Appended::Conflicts(marker.seq) }));
-            false
-        });
-        let mut seen = HashSet::new();
-        // A repeat within the batch waits for the next round and is known then.
-        Ok((0..left.len()).filter(|i| seen.insert(left[*i])).collect())
+            *in_flight = left;
+            identities = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
+        }
+        let mut seen = HashSet::with_capacity(identities.len());
+        let fresh: Vec<usize> = (0..identities.len()).filter(|i| seen.insert(identities[*i])).collect();
+        let identities = fresh.iter().map(|i| identities[*i]).collect();
+        Ok((fresh, identities))
     }
 
-    /// Builds the next block and creates it; `None` if another writer was first.
-    async fn create_block(
-        &self,
-        view: &mut View,
-        drafts: &[&Draft],
-    ) -> Result<Option<domain::block::Header>, AppendError> {
+    /// Builds the next block and reads it back.
+    fn build(&self, head: &Head, drafts: &[&Draft]) -> Result<Built, AppendError> {
         let cx = &self.cx;
         let nonce = hex(&cx.ids.nonce());
-        let writer = Writer { chain: &cx.chain, writer: &cx.writer, nonce, now: cx.clock.now() };
-        let (block, _) = Block::build(&writer, &view.head, drafts);
+        let writer = Writer { chain: &cx.chain, writer: &cx.writer, nonce, now: cx.clock.now(), threads: cx.threads };
+        let (block, _) = Block::build(&writer, head, drafts);
         let row = block.to_row();
-        let plain = self_check(&row, &block).map_err(AppendError::SelfCheck)?;
-        let key = rows::block(&cx.chain, block.header.n);
+        self_check(&row, &block, cx.threads).map_err(AppendError::SelfCheck)?;
+        Ok(Built { header: block.header, row })
+    }
+
+    /// Creates the block; `None` if another writer was first.
+    async fn create(&self, view: &mut View, built: Built) -> Result<Option<Header>, AppendError> {
+        let cx = &self.cx;
+        let Built { header, row } = built;
+        let key = rows::block(&cx.chain, header.n);
         let mut last = None;
         for _ in 0..MAX_SENDS {
             let sent = cx.table.put(&key, row.clone(), Condition::Absent).await;
             match sent {
-                Ok(_) => {
-                    view.apply_lines(&block.header, &plain);
-                    return Ok(Some(block.header));
-                }
+                Ok(_) => return Ok(Some(header)),
                 Err(error @ TableError::Rejected(_)) => return Err(AppendError::Table(error)),
                 Err(error @ TableError::Throttled(_)) => {
                     last = Some(error);
@@ -256,11 +268,8 @@ impl Appender {
                 // A conflict may be with ourselves, and a timeout may have been a success.
                 Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => last = Some(error),
             }
-            match get_block(cx, block.header.n).await {
-                Ok(Some(there)) if there.header.nonce == block.header.nonce => {
-                    view.apply_lines(&block.header, &plain);
-                    return Ok(Some(block.header));
-                }
+            match get_block(cx, header.n).await {
+                Ok(Some(there)) if there.header.nonce == header.nonce => return Ok(Some(header)),
                 Ok(Some(_)) => {
                     view.catch_up(cx).await?;
                     return Ok(None);
@@ -297,6 +306,37 @@ impl Appender {
     }
 }
 
+/// A block that passed its own check, as it will be sent.
+struct Built {
+    header: Header,
+    row: Vec<u8>,
+}
+
+/// With an external id a repeat is dropped whatever it says: re-reading a source may map it otherwise
+/// by now. Without one, other content under the same id is a conflict.
+fn settle(draft: &Draft, marker: &Marker) -> Appended {
+    if draft.external_id().is_some() || draft.digest() == marker.digest {
+        Appended::Known(marker.seq)
+    } else {
+        Appended::Conflicts(marker.seq)
+    }
+}
+
+/// Answers the items (at these places) that have a marker, and leaves the others.
+fn answer_marked(in_flight: &mut Vec<Item>, places: &[usize], markers: &[Option<Marker>]) {
+    let marked: HashMap<usize, Marker> =
+        places.iter().zip(markers).filter_map(|(place, marker)| Some((*place, (*marker)?))).collect();
+    let mut place = 0;
+    in_flight.retain(|item| {
+        let marker = marked.get(&place);
+        place += 1;
+        if let Some(marker) = marker {
+            item.answer(Ok(settle(&item.draft, marker)));
+        }
+        marker.is_none()
+    });
+}
+
 impl Call {
     fn all_answers(&self) -> Option<Result<Vec<Appended>, AppendError>> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -308,15 +348,14 @@ impl Call {
 }
 
 /// What is about to be sent is read back from its bytes, line by line in full: later walks trust the
-/// bytes because this one did not. Gives back what the bytes unpack to.
-fn self_check(row: &[u8], block: &Block) -> Result<Vec<u8>, Refusal> {
+/// bytes because this one did not.
+fn self_check(row: &[u8], block: &Block, threads: usize) -> Result<(), Refusal> {
     let read = Block::from_row(row)?;
-    let plain = read.lines()?;
-    read.check_lines_in_full(&plain)?;
+    read.check_in_full(threads)?;
     if read.header != block.header {
         return Err(Refusal::new("header-mismatch", "the header reads back as another"));
     }
-    Ok(plain)
+    Ok(())
 }
 
 /// Says that something in a message could not be chained: `audit.event_rejected`, with no text of

@@ -58,8 +58,7 @@ pub async fn get(cx: &Context, n: u64) -> Result<Option<Stored>, CheckpointError
 fn stored(row: ports::Row) -> Result<Stored, CheckpointError> {
     let n = row.key.sort.parse().unwrap_or_default();
     let line = rows::checkpoint_line(&row.value).to_vec();
-    let checkpoint =
-        Checkpoint::from_line(&line).map_err(|refusal| CheckpointError::Damaged { n, refusal })?;
+    let checkpoint = Checkpoint::from_line(&line).map_err(|refusal| CheckpointError::Damaged { n, refusal })?;
     let state = rows::checkpoint_state(&row.value, checkpoint.head_seq);
     Ok(Stored { checkpoint, line, state })
 }
@@ -73,9 +72,7 @@ pub async fn lines_after(cx: &Context, after: u64) -> Result<Vec<(u64, Vec<u8>)>
     let partition = rows::checkpoint_partition(&cx.chain);
     let range = KeyRange::after(rows::number(after));
     let rows = cx.table.query(&partition, &range, Order::Ascending, PAGE).await?;
-    let line = |row: ports::Row| {
-        (row.key.sort.parse().unwrap_or_default(), rows::checkpoint_line(&row.value).to_vec())
-    };
+    let line = |row: ports::Row| (row.key.sort.parse().unwrap_or_default(), rows::checkpoint_line(&row.value).to_vec());
     Ok(rows.into_iter().map(line).collect())
 }
 

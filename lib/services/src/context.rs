@@ -30,6 +30,8 @@ pub struct Context {
     pub ring: KeyRing,
     /// Authenticates cursors.
     pub cursor_key: [u8; 32],
+    /// Threads that pack and check a block; 0 or 1 does all on the caller's.
+    pub threads: usize,
     /// Name of this process in the blocks it writes.
     pub writer: String,
 }

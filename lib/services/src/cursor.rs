@@ -30,12 +30,9 @@ impl Cursor {
     /// As text, for this caller and this query only.
     pub(crate) fn seal(&self, key: &[u8; 32], query: &str, caller: &str) -> String {
         let number = |n| Value::integer(n).unwrap_or(Value::Null);
-        let body = Object::of([
-            ("at", self.at.to_string().into()),
-            ("seq", number(self.seq)),
-            ("asOf", number(self.as_of)),
-        ])
-        .canonical();
+        let body =
+            Object::of([("at", self.at.to_string().into()), ("seq", number(self.seq)), ("asOf", number(self.as_of))])
+                .canonical();
         let tag = tag(key, &body, query, caller);
         BASE64_URL_SAFE_NO_PAD.encode([&tag.finalize().into_bytes()[..TAG], &body].concat())
     }

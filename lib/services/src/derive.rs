@@ -3,9 +3,9 @@
 //! Anyone may do it, at any time, again: rows are pure functions of their block. Only the watermark
 //! is conditional. It moves by one, after every row of that block was confirmed.
 
+use crate::Context;
 use crate::blocks::{ReadError, get_block};
 use crate::layout::rows;
-use crate::Context;
 use domain::derived::derive as derive_block;
 use ports::{Condition, TableError, Version};
 
@@ -21,9 +21,9 @@ pub async fn watermark(cx: &Context, schema: &str) -> Result<(u64, Option<Versio
     let key = rows::watermark(&cx.chain, schema);
     let Some(row) = cx.table.get(&key).await? else { return Ok((0, None)) };
     let text = std::str::from_utf8(&row.value).unwrap_or_default();
-    let n = text.parse().map_err(|_| {
-        TableError::Rejected(format!("the row holds no number; run `rebuild`. key=`{key}`"))
-    })?;
+    let n = text
+        .parse()
+        .map_err(|_| TableError::Rejected(format!("the row holds no number; run `rebuild`. key=`{key}`")))?;
     Ok((n, Some(row.version)))
 }
 

@@ -4,10 +4,10 @@
 //! `audit.event_rejected`. Whatever fails comes back, so that everything in the dead letters can be
 //! tried again.
 
+use crate::Context;
 use crate::append::{AppendError, Appended, Appender, rejection};
 use crate::layout::messages::{self, Rejected};
 use crate::sign::{SignError, sign};
-use crate::Context;
 use domain::checkpoint::Checkpoint;
 use domain::event::Draft;
 use ports::{MAX_SEND, Message, QueueError};

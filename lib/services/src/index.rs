@@ -1,9 +1,9 @@
 //! The derived rows as a whole: are they right, and making them anew.
 
+use crate::Context;
 use crate::blocks::{ReadError, get_block};
 use crate::derive;
 use crate::layout::rows::{self, MARKER_PARTITIONS, SCHEMA};
-use crate::Context;
 use domain::derived::{Marker, derive as derive_block};
 use domain::event::Identity;
 use domain::hash::Hash;

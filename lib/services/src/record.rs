@@ -1,9 +1,9 @@
 //! Recording: admit, settle repeated ids, queue. The answer never waits for the chain.
 
+use crate::Context;
 use crate::blocks::ReadError;
 use crate::layout::messages;
 use crate::view::View;
-use crate::Context;
 use domain::admit::{Door, admit};
 use domain::event::Draft;
 use domain::json::{Refusal, Value};
@@ -85,9 +85,14 @@ async fn settle_named(cx: &Context, drafts: &[Draft], named: &[usize]) -> Result
         return Ok(());
     }
     let identities: Vec<_> = named.iter().map(|i| drafts[*i].identity(&cx.chain)).collect();
-    let mut view = View::load(cx).await?;
-    // A marker beyond the head is the writers' business; to queue an event loses nothing.
-    let Ok(markers) = view.look_up(cx, &identities).await? else { return Ok(()) };
+    // The markers after the view: what was derived meanwhile is in one of the two.
+    let view = View::load(cx).await?;
+    let mut markers = view.look_up(cx, &identities).await?;
+    for (marker, identity) in markers.iter_mut().zip(&identities) {
+        if marker.is_none() {
+            *marker = view.recall(cx, identity).await?;
+        }
+    }
     for (&index, marker) in named.iter().zip(markers) {
         if marker.is_some_and(|marker| marker.digest != drafts[index].digest()) {
             return Err(RecordError::Conflict { index, id: drafts[index].id() });

@@ -3,13 +3,13 @@
 //! The signer reads every line since the last checkpoint in full before it vouches for it, and
 //! refuses a history that does not extend the one it vouched for last.
 
+use crate::Context;
 use crate::blocks::{ReadError, get_block};
 use crate::checkpoints::{self, CheckpointError, Stored};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::rows;
 use crate::tiles::{self, Tiles};
 use crate::view::View;
-use crate::Context;
 use domain::block::Head;
 use domain::checkpoint::{Checkpoint, Reason};
 use domain::hash::Hash;
@@ -163,19 +163,21 @@ async fn extend(cx: &Context, previous: Option<&Stored>, head: &Head) -> Result<
     while next_block <= head.block {
         let block = get_block(cx, next_block).await?.ok_or_else(|| gap(previous, next_block))?;
         let fits = block.header.first_seq == edge.size() + 1 && block.header.prev_hash == hash;
-        let events = block.check_in_full().map_err(|refusal: Refusal| does_not_extend(previous, refusal.to_string()))?;
+        let checked = block
+            .check_in_full(cx.threads)
+            .map_err(|refusal: Refusal| does_not_extend(previous, refusal.to_string()))?;
         if !fits || block.header.chain != cx.chain {
             return Err(does_not_extend(previous, format!("block {next_block} does not follow the one before")));
         }
-        for event in &events {
-            edge.push(leaf(&event.hash));
-            tiles.push(cx, leaf(&event.hash)).await?;
+        for event_hash in &checked.hashes {
+            edge.push(leaf(event_hash));
+            tiles.push(cx, leaf(event_hash)).await?;
             if let Some(p) = previous
-                && p.checkpoint.head_seq == event.seq
+                && p.checkpoint.head_seq == edge.size()
                 && !accepted
-                && (p.checkpoint.head_hash != event.hash || p.checkpoint.root_hash != edge.root())
+                && (p.checkpoint.head_hash != *event_hash || p.checkpoint.root_hash != edge.root())
             {
-                return Err(does_not_extend(previous, format!("event {} is another", event.seq)));
+                return Err(does_not_extend(previous, format!("event {} is another", edge.size())));
             }
         }
         hash = block.header.head_hash;

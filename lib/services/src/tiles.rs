@@ -3,11 +3,11 @@
 //! Derived, like everything in the bucket: a full tile is written as soon as it is full, the partial
 //! ones and then the copy after the checkpoint's commit. A copy that is there has its tiles.
 
+use crate::Context;
 use crate::blocks::{ReadError, get_block};
 use crate::checkpoints::{self, Stored};
 use crate::guard::GuardError;
 use crate::layout::objects;
-use crate::Context;
 use domain::block::views;
 use domain::checkpoint::Checkpoint;
 use domain::hash::Hash;

@@ -51,11 +51,7 @@ impl From<TableError> for VerifyError {
 ///
 /// # Errors
 /// Only what keeps the chain from being read.
-pub async fn verify(
-    cx: &Context,
-    request: Request,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Report, VerifyError> {
+pub async fn verify(cx: &Context, request: Request, mut progress: impl FnMut(u64, u64)) -> Result<Report, VerifyError> {
     // Copies first, then checkpoints, then the head: each was made after what it vouches for, so
     // that nothing newer than the head is held against it.
     let known = checkpoints::latest(cx).await.ok().flatten().map_or(0, |stored| stored.checkpoint.n);
@@ -157,9 +153,8 @@ impl Feed<'_> {
 /// The body of GET /audit/verify.
 pub fn report_value(report: &Report) -> Value {
     let number = |n: u64| Value::integer(n).unwrap_or(Value::Null);
-    let head = report.head.map(|(seq, hash)| {
-        Value::from(Object::of([("seq", number(seq)), ("hash", hash.to_hex().into())]))
-    });
+    let head =
+        report.head.map(|(seq, hash)| Value::from(Object::of([("seq", number(seq)), ("hash", hash.to_hex().into())])));
     Object::of([
         ("status", report.status().as_str().into()),
         ("ok", (report.breaks_total == 0).into()),

@@ -3,21 +3,32 @@
 //! Markers in the table answer for the blocks up to the watermark, memory for those above it. The
 //! order of the reads matters: head, then watermark, then the blocks between.
 
+use crate::Context;
 use crate::blocks::{ReadError, find_head, get_block};
 use crate::derive::watermark;
 use crate::layout::rows::{self, SCHEMA};
-use crate::Context;
 use domain::block::{Block, Head, Header};
 use domain::derived::{AcceptedBreak, Marker, derive_lines};
 use domain::event::Identity;
+use domain::hash::Hash;
+use domain::line::LineView;
 use std::collections::HashMap;
 
 pub(crate) struct View {
     pub(crate) head: Head,
     pub(crate) watermark: u64,
     /// Markers of the blocks above the watermark.
-    recent: HashMap<Identity, Marker>,
+    recent: HashMap<Identity, Recent>,
     pub(crate) accepted: Vec<AcceptedBreak>,
+}
+
+/// What a marker will say once it is derived.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    block: u64,
+    seq: u64,
+    /// `None`: to be read from the event.
+    digest: Option<Hash>,
 }
 
 /// A marker or the watermark names a block that is not there.
@@ -54,19 +65,19 @@ impl View {
     /// Takes up the block that follows the head.
     pub(crate) fn apply(&mut self, block: &Block) -> Result<(), ReadError> {
         let plain = block.lines().map_err(ReadError::damaged(block.header.n))?;
-        self.apply_lines(&block.header, &plain);
+        self.remember(&block.header, &plain);
+        self.head = block.header.head();
         Ok(())
-    }
-
-    /// The same, given what its bytes unpack to.
-    pub(crate) fn apply_lines(&mut self, header: &Header, plain: &[u8]) {
-        self.remember(header, plain);
-        self.head = header.head();
     }
 
     fn remember(&mut self, header: &Header, plain: &[u8]) {
         let derived = derive_lines(header, plain);
-        self.recent.extend(derived.markers.into_iter().map(|marker| (marker.identity, marker)));
+        self.recent.extend(
+            derived
+                .markers
+                .into_iter()
+                .map(|Marker { identity, block, seq, digest }| (identity, Recent { block, seq, digest: Some(digest) })),
+        );
         self.accepted.extend(derived.accepted);
     }
 
@@ -80,34 +91,69 @@ impl View {
         Ok(())
     }
 
-    /// The marker of each identity that is chained, in the order of the question.
+    /// Takes up a block of this process, of which the identities are known already.
+    pub(crate) fn apply_own(&mut self, header: &Header, identities: &[Identity]) {
+        for (seq, identity) in (header.first_seq..).zip(identities) {
+            self.recent.insert(*identity, Recent { block: header.n, seq, digest: None });
+        }
+        self.head = header.head();
+    }
+
+    /// The marker of an identity that stands above the watermark.
+    pub(crate) async fn recall(&self, cx: &Context, identity: &Identity) -> Result<Option<Marker>, ReadError> {
+        let Some(recent) = self.recent.get(identity).copied() else { return Ok(None) };
+        let Recent { block, seq, digest } = recent;
+        let digest = match digest {
+            Some(digest) => digest,
+            // Only a repeat asks for it, and repeats are few.
+            None => {
+                let line = match get_block(cx, block).await? {
+                    Some(stored) => stored.line(seq).map_err(ReadError::damaged(block))?,
+                    None => None,
+                };
+                line.as_deref().and_then(LineView::of).map_or(Hash::ZERO, |view| view.draft_digest())
+            }
+        };
+        Ok(Some(Marker { identity: *identity, block, seq, digest }))
+    }
+
+    /// Whether an identity stands above the watermark.
+    pub(crate) fn is_recent(&self, identity: &Identity) -> bool {
+        self.recent.contains_key(identity)
+    }
+
+    /// What the table's markers say of these identities, in the order of the question.
     pub(crate) async fn look_up(
-        &mut self,
+        &self,
         cx: &Context,
         identities: &[Identity],
-    ) -> Result<Result<Vec<Option<Marker>>, Beyond>, ReadError> {
-        loop {
-            let mut found: Vec<Option<Marker>> =
-                identities.iter().map(|id| self.recent.get(id).copied()).collect();
-            let unknown: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
-            if unknown.is_empty() || self.watermark == 0 {
-                return Ok(Ok(found));
-            }
-            let keys: Vec<_> =
-                unknown.iter().map(|i| rows::marker(&cx.chain, SCHEMA, &identities[*i])).collect();
-            for (i, row) in unknown.into_iter().zip(cx.table.get_many(keys).await?) {
-                found[i] = row.and_then(|row| Marker::from_value(identities[i], &row.value));
-            }
-            let greatest = found.iter().flatten().map(|marker| marker.block).max().unwrap_or_default();
-            if greatest <= self.head.block {
-                return Ok(Ok(found));
-            }
-            // Somebody committed and derived since, or the table has lost blocks. In the first case
-            // the new blocks may hold others of these identities, too: ask again.
-            self.catch_up(cx).await?;
-            if greatest > self.head.block {
-                return Ok(Err(Beyond { block: greatest }));
-            }
+    ) -> Result<Vec<Option<Marker>>, ReadError> {
+        if self.watermark == 0 {
+            return Ok(vec![None; identities.len()]);
         }
+        let keys = identities.iter().map(|identity| rows::marker(&cx.chain, SCHEMA, identity)).collect();
+        let rows = cx.table.get_many(keys).await?;
+        let marker = |(identity, row): (&Identity, Option<ports::Row>)| {
+            row.and_then(|row| Marker::from_value(*identity, &row.value))
+        };
+        Ok(identities.iter().zip(rows).map(marker).collect())
+    }
+
+    /// Makes sure that every block which these markers name is known. Somebody may have committed and
+    /// derived since the head was read; else the table has lost blocks. `Ok(false)`: nothing changed.
+    pub(crate) async fn reach(
+        &mut self,
+        cx: &Context,
+        markers: &[Option<Marker>],
+    ) -> Result<Result<bool, Beyond>, ReadError> {
+        let greatest = markers.iter().flatten().map(|marker| marker.block).max().unwrap_or_default();
+        if greatest <= self.head.block {
+            return Ok(Ok(false));
+        }
+        self.catch_up(cx).await?;
+        if greatest > self.head.block {
+            return Ok(Err(Beyond { block: greatest }));
+        }
+        Ok(Ok(true))
     }
 }

@@ -10,9 +10,11 @@ fn main() -> ExitCode {
         Some("vectors") => cargo(&["run", "--quiet", "--package", "tests", "--bin", "make-vectors"]),
         Some("bench") => cargo(&["bench", "--package", "tests"]),
         _ => {
-            eprintln!("cargo xtask ci       format, lints, docs, all tests\n\
+            eprintln!(
+                "cargo xtask ci       format, lints, docs, all tests\n\
                        cargo xtask vectors  write tests/vectors anew\n\
-                       cargo xtask bench    the figures of docs/benchmarks.md");
+                       cargo xtask bench    the figures of docs/benchmarks.md"
+            );
             return ExitCode::from(2);
         }
     };

@@ -30,8 +30,7 @@ const MEMBERS: [(&str, &str); 21] = [
 ];
 
 pub(super) fn cases() -> Vec<Value> {
-    let mut cases: Vec<Value> =
-        taken().into_iter().map(|(name, input)| case(name, input.as_bytes())).collect();
+    let mut cases: Vec<Value> = taken().into_iter().map(|(name, input)| case(name, input.as_bytes())).collect();
     cases.extend(refused().into_iter().map(|(name, input)| case(name, &input)));
     cases
 }
@@ -58,8 +57,7 @@ fn read(input: &[u8]) -> Result<Event, Refusal> {
 
 /// The event with one member spelled otherwise; `None` leaves it out.
 fn with(name: &str, value: Option<&str>) -> String {
-    let mut members: Vec<_> =
-        MEMBERS.iter().filter(|(n, _)| *n != name).map(|(n, v)| format!("\"{n}\":{v}")).collect();
+    let mut members: Vec<_> = MEMBERS.iter().filter(|(n, _)| *n != name).map(|(n, v)| format!("\"{n}\":{v}")).collect();
     members.extend(value.map(|v| format!("\"{name}\":{v}")));
     format!("{{{}}}", members.join(","))
 }

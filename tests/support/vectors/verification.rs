@@ -152,7 +152,9 @@ fn forge(line: &mut Vec<u8>, change: impl FnOnce(&mut domain::event::Event)) {
 
 fn touched_lines() -> Vec<Value> {
     vec![
-        touched("a word changed in an event", |log| replace(&mut log.lines[8], "\"actorType\":\"user\"", "\"actorType\":\"service\"")),
+        touched("a word changed in an event", |log| {
+            replace(&mut log.lines[8], "\"actorType\":\"user\"", "\"actorType\":\"service\"")
+        }),
         touched("one byte of a stored hash changed", |log| {
             let hash = read_loosely(&log.lines[8]).hash.to_hex();
             let other = format!("{}{}", if hash.starts_with('0') { '1' } else { '0' }, &hash[1..]);
@@ -317,8 +319,7 @@ fn in_blocks() -> Vec<Value> {
         .map(|m| (m.identity.0.to_hex(), m.to_value().into()))
         .collect();
     let case = |name: &str, rows: Vec<(u64, Vec<u8>)>, markers: Value| {
-        let rows: Vec<_> =
-            rows.iter().map(|(n, row)| json!({ "n": n, "rowBase64": base64(row) })).collect();
+        let rows: Vec<_> = rows.iter().map(|(n, row)| json!({ "n": n, "rowBase64": base64(row) })).collect();
         with_expectation(json!({
             "name": name,
             "blocks": rows,
@@ -346,7 +347,8 @@ fn in_blocks() -> Vec<Value> {
         block.to_row()
     };
     let mut no_marker = markers.clone();
-    let key = no_marker.iter().find(|(_, v)| v.as_str().is_some_and(|v| v.starts_with("3 12 "))).expect("seq 12").0.clone();
+    let key =
+        no_marker.iter().find(|(_, v)| v.as_str().is_some_and(|v| v.starts_with("3 12 "))).expect("seq 12").0.clone();
     no_marker.remove(&key);
     let mut extra_marker = markers.clone();
     extra_marker.insert(Hash::of(b"invented").to_hex(), format!("2 8 {}", Hash::of(b"x")).into());

@@ -80,10 +80,7 @@ fn the_line_limit_is_exact() {
     let chain = ChainName::new("test").unwrap();
     let pieces = |last: usize| {
         let full = format!(r#""{}""#, "y".repeat(8180)).repeat(7).replace("\"\"", "\",\"");
-        format!(
-            r#"{{"action":"a","at":"2026-11-25T11:00:00Z","metadata":{{"p":[{full},"{}"]}}}}"#,
-            "z".repeat(last)
-        )
+        format!(r#"{{"action":"a","at":"2026-11-25T11:00:00Z","metadata":{{"p":[{full},"{}"]}}}}"#, "z".repeat(last))
     };
     let base = admitted(&pieces(0)).unwrap().line_bytes(&chain);
     let room = MAX_LINE_BYTES - base;

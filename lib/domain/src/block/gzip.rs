@@ -85,7 +85,9 @@ impl Unpacker {
             match status.map_err(|_| damaged("its deflate stream is damaged"))? {
                 Status::StreamEnd => break,
                 _ if out.len() - start > MAX_PLAIN => return Err(damaged("it unpacks to more than a member may hold")),
-                _ if out.len() < out.capacity() && out.len() == before => return Err(damaged("its deflate stream is cut short")),
+                _ if out.len() < out.capacity() && out.len() == before => {
+                    return Err(damaged("its deflate stream is cut short"));
+                }
                 _ => out.reserve(MEMBER_STEP),
             }
         }

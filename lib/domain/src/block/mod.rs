@@ -11,6 +11,7 @@ use crate::hash::Hash;
 use crate::json::{Limits, Object, Refusal, Value, parse};
 use crate::line::LineView;
 use crate::names::ChainName;
+use crate::parallel;
 use crate::time::Timestamp;
 
 /// Most events in one gzip member.
@@ -90,12 +91,7 @@ impl Header {
 
     /// The head that a next block builds on.
     pub fn head(&self) -> Head {
-        Head {
-            block: self.n,
-            seq: self.last_seq(),
-            hash: self.head_hash,
-            recorded_at: Some(self.recorded_at),
-        }
+        Head { block: self.n, seq: self.last_seq(), hash: self.head_hash, recorded_at: Some(self.recorded_at) }
     }
 
     fn object(&self) -> Option<Object> {
@@ -192,6 +188,8 @@ pub struct Writer<'a> {
     pub nonce: String,
     /// The clock; the block's `recordedAt` is never before the one of the block it builds on.
     pub now: Timestamp,
+    /// Threads that pack the members.
+    pub threads: usize,
 }
 
 impl Block {
@@ -202,46 +200,25 @@ impl Block {
     pub fn build(writer: &Writer<'_>, head: &Head, drafts: &[&Draft]) -> (Self, usize) {
         assert!(!drafts.is_empty(), "a block holds at least one event");
         let recorded_at = head.recorded_at.map_or(writer.now, |before| before.max(writer.now));
-        let mut packer = gzip::Packer::new();
+        let mut taken = Taken { count: 0, hash: head.hash, at_min: drafts[0].at(), at_max: drafts[0].at() };
+        let sealed = seal_members(writer, head, drafts, recorded_at);
+        let packed =
+            parallel::map(&sealed, writer.threads, gzip::Packer::new, |packer, member| packer.pack(&member.plain));
         let mut body = Vec::new();
         let mut members = Vec::new();
-        let mut taken = Taken { count: 0, hash: head.hash, at_min: drafts[0].at(), at_max: drafts[0].at() };
-        let mut open = taken;
-        let mut plain = Vec::with_capacity(MEMBER_PLAIN_BYTES);
         let mut plain_bytes = 0;
-        let mut events_in_member = 0;
-        for (i, draft) in drafts.iter().take(MAX_EVENTS).enumerate() {
-            let place = Place {
-                chain: writer.chain,
-                seq: head.seq + 1 + open.count,
-                recorded_at,
-                prev_hash: open.hash,
-            };
-            let hash = draft.seal_into(&place, &mut plain);
-            plain.push(b'\n');
-            open.count += 1;
-            open.hash = hash;
-            open.at_min = open.at_min.min(draft.at());
-            open.at_max = open.at_max.max(draft.at());
-            events_in_member += 1;
-            let last = i + 1 == drafts.len().min(MAX_EVENTS);
-            if events_in_member < MEMBER_EVENTS && plain.len() < MEMBER_PLAIN_BYTES && !last {
-                continue;
-            }
-            let member = packer.pack(&plain);
-            plain_bytes += plain.len();
-            let fits = body.len() + member.len() <= MAX_COMPRESSED_BYTES && plain_bytes <= MAX_PLAIN_BYTES;
+        for (member, bytes) in sealed.iter().zip(packed) {
+            plain_bytes += member.plain.len();
+            let fits = body.len() + bytes.len() <= MAX_COMPRESSED_BYTES && plain_bytes <= MAX_PLAIN_BYTES;
             if !fits && taken.count > 0 {
                 break;
             }
-            body.extend_from_slice(&member);
+            body.extend_from_slice(&bytes);
             members.push(Member {
-                events: u32::try_from(events_in_member).expect("at most 64"),
-                bytes: u32::try_from(member.len()).expect("a member is far below 4 GiB"),
+                events: u32::try_from(member.after.count - taken.count).expect("at most 64"),
+                bytes: u32::try_from(bytes.len()).expect("a member is far below 4 GiB"),
             });
-            taken = open;
-            plain.clear();
-            events_in_member = 0;
+            taken = member.after;
         }
         let mut header = Header {
             chain: writer.chain.clone(),
@@ -319,44 +296,44 @@ impl Block {
     ///
     /// # Errors
     /// The first thing that does not hold.
-    pub fn check_in_full(&self) -> Result<Vec<Event>, Refusal> {
-        self.check_lines_in_full(&self.lines()?)
-    }
-
-    /// The same, given what its bytes unpack to.
-    ///
-    /// # Errors
-    /// The first thing that does not hold.
-    pub fn check_lines_in_full(&self, plain: &[u8]) -> Result<Vec<Event>, Refusal> {
-        let mut events = Vec::new();
-        let mut before = (self.header.first_seq - 1, self.header.prev_hash);
-        for line in plain.split_inclusive(|b| *b == b'\n') {
-            let line = line.strip_suffix(b"\n").ok_or_else(|| disagrees("body"))?;
-            let event = Event::from_line(line).map_err(|e| e.within(&(before.0 + 1).to_string()))?;
-            if event.seq != before.0 + 1 || event.prev_hash != before.1 || event.chain != self.header.chain {
-                return Err(Refusal::new("not-linked", "an event does not follow the one before it")
-                    .within(&(before.0 + 1).to_string()));
-            }
-            before = (event.seq, event.hash);
-            events.push(event);
-        }
+    pub fn check_in_full(&self, threads: usize) -> Result<CheckedBlock, Refusal> {
         let header = &self.header;
-        let recorded = events.iter().all(|e| e.recorded_at == header.recorded_at);
-        let counted: u64 = header.members.iter().map(|m| u64::from(m.events)).sum();
+        let ranges = self.member_ranges()?;
+        let checked = parallel::map(&ranges, threads, gzip::Unpacker::new, |unpacker, range| {
+            check_member(unpacker, &self.body[range.clone()], &header.chain)
+        });
+        let mut before = (header.first_seq - 1, header.prev_hash);
+        let mut whole = CheckedBlock { hashes: Vec::new(), plain: Vec::new() };
+        let (mut at_min, mut at_max) = (header.at_max, header.at_min);
+        let mut counts_agree = true;
+        for (member, said) in checked.into_iter().zip(&header.members) {
+            let member = member.map_err(|refusal| refusal.within(&(before.0 + 1).to_string()))?;
+            if (member.first_seq, member.prev_hash) != (before.0 + 1, before.1) {
+                return Err(not_linked(before.0 + 1));
+            }
+            if member.recorded_at != header.recorded_at {
+                return Err(disagrees("recordedAt"));
+            }
+            counts_agree &= member.hashes.len() as u64 == u64::from(said.events);
+            at_min = at_min.min(member.at_min);
+            at_max = at_max.max(member.at_max);
+            before = (member.first_seq + member.hashes.len() as u64 - 1, *member.hashes.last().unwrap_or(&before.1));
+            whole.hashes.extend(member.hashes);
+            whole.plain.extend(member.plain);
+        }
         for (holds, member) in [
-            (counted == header.count, "members"),
-            (events.len() as u64 == header.count, "count"),
+            (counts_agree, "members"),
+            (whole.hashes.len() as u64 == header.count, "count"),
             (before.1 == header.head_hash, "headHash"),
-            (events.iter().map(|e| e.draft.at()).min() == Some(header.at_min), "atMin"),
-            (events.iter().map(|e| e.draft.at()).max() == Some(header.at_max), "atMax"),
-            (recorded, "recordedAt"),
+            (at_min == header.at_min, "atMin"),
+            (at_max == header.at_max, "atMax"),
             (header.computed_digest(&self.body) == header.digest, "digest"),
         ] {
             if !holds {
                 return Err(disagrees(member));
             }
         }
-        Ok(events)
+        Ok(whole)
     }
 
     fn member_ranges(&self) -> Result<Vec<std::ops::Range<usize>>, Refusal> {
@@ -385,6 +362,104 @@ pub(crate) fn split_row(row: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
 
 fn disagrees(member: &str) -> Refusal {
     Refusal::new("header-mismatch", "the block's header disagrees with its lines").within(member)
+}
+
+/// A block of which every line was read in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedBlock {
+    /// The hash of each event.
+    pub hashes: Vec<Hash>,
+    /// The plain lines, each with its LF.
+    pub plain: Vec<u8>,
+}
+
+/// Lines of one member-to-be, and where the chain stands behind them.
+struct Sealed {
+    plain: Vec<u8>,
+    after: Taken,
+}
+
+/// Chains up to [`MAX_EVENTS`] drafts, cut into members.
+fn seal_members(writer: &Writer<'_>, head: &Head, drafts: &[&Draft], recorded_at: Timestamp) -> Vec<Sealed> {
+    let mut open = Taken { count: 0, hash: head.hash, at_min: drafts[0].at(), at_max: drafts[0].at() };
+    let mut sealed = Vec::new();
+    let mut plain = Vec::with_capacity(MEMBER_PLAIN_BYTES);
+    let mut events_in_member = 0;
+    for draft in drafts.iter().take(MAX_EVENTS) {
+        let place = Place { chain: writer.chain, seq: head.seq + 1 + open.count, recorded_at, prev_hash: open.hash };
+        open.hash = draft.seal_into(&place, &mut plain);
+        plain.push(b'\n');
+        open.count += 1;
+        open.at_min = open.at_min.min(draft.at());
+        open.at_max = open.at_max.max(draft.at());
+        events_in_member += 1;
+        if events_in_member == MEMBER_EVENTS || plain.len() >= MEMBER_PLAIN_BYTES {
+            sealed.push(Sealed { plain: std::mem::take(&mut plain), after: open });
+            plain.reserve(MEMBER_PLAIN_BYTES);
+            events_in_member = 0;
+        }
+    }
+    if !plain.is_empty() {
+        sealed.push(Sealed { plain, after: open });
+    }
+    sealed
+}
+
+struct CheckedMember {
+    plain: Vec<u8>,
+    hashes: Vec<Hash>,
+    first_seq: u64,
+    prev_hash: Hash,
+    recorded_at: Timestamp,
+    at_min: Timestamp,
+    at_max: Timestamp,
+}
+
+/// Unpacks a member, reads each line in full and checks that each follows the one before.
+fn check_member(unpacker: &mut gzip::Unpacker, bytes: &[u8], chain: &ChainName) -> Result<CheckedMember, Refusal> {
+    let mut plain = Vec::new();
+    unpacker.unpack(bytes, &mut plain)?;
+    let mut checked: Option<CheckedMember> = None;
+    for line in plain.split_inclusive(|b| *b == b'\n') {
+        let line = line.strip_suffix(b"\n").ok_or_else(|| disagrees("body"))?;
+        let event = Event::from_line(line)?;
+        if event.chain != *chain {
+            return Err(disagrees("chain"));
+        }
+        let at = event.draft.at();
+        match &mut checked {
+            None => {
+                checked = Some(CheckedMember {
+                    plain: Vec::new(),
+                    hashes: vec![event.hash],
+                    first_seq: event.seq,
+                    prev_hash: event.prev_hash,
+                    recorded_at: event.recorded_at,
+                    at_min: at,
+                    at_max: at,
+                });
+            }
+            Some(checked) => {
+                let next = checked.first_seq + checked.hashes.len() as u64;
+                if event.seq != next || Some(&event.prev_hash) != checked.hashes.last() {
+                    return Err(not_linked(next));
+                }
+                if event.recorded_at != checked.recorded_at {
+                    return Err(disagrees("recordedAt"));
+                }
+                checked.hashes.push(event.hash);
+                checked.at_min = checked.at_min.min(at);
+                checked.at_max = checked.at_max.max(at);
+            }
+        }
+    }
+    let mut checked = checked.ok_or_else(|| disagrees("body"))?;
+    checked.plain = plain;
+    Ok(checked)
+}
+
+fn not_linked(seq: u64) -> Refusal {
+    Refusal::new("not-linked", "an event does not follow the one before it").within(&seq.to_string())
 }
 
 #[derive(Clone, Copy)]

@@ -5,16 +5,15 @@ use proptest::prelude::*;
 
 fn writer(chain: &ChainName) -> Writer<'_> {
     let now = Timestamp::parse("2026-11-25T12:00:00Z").unwrap();
-    Writer { chain, writer: "test", nonce: "nonce".to_owned(), now }
+    Writer { chain, writer: "test", nonce: "nonce".to_owned(), now, threads: 1 }
 }
 
 /// `count` drafts whose metadata holds `size` bytes that do not compress.
 fn drafts(count: usize, size: usize) -> Vec<Draft> {
     (0..count)
         .map(|i| {
-            let noise: String = (0..size.div_ceil(64))
-                .map(|j| Hash::of(format!("{i} {j}").as_bytes()).to_hex())
-                .collect();
+            let noise: String =
+                (0..size.div_ceil(64)).map(|j| Hash::of(format!("{i} {j}").as_bytes()).to_hex()).collect();
             let pieces = noise.as_bytes().chunks(8000).map(|c| String::from_utf8_lossy(c).into_owned().into());
             let mut draft = Draft::internal(
                 "test.noise",
@@ -43,7 +42,7 @@ fn blocks_keep_their_caps_whatever_the_events() {
         assert!(block.body.len() <= MAX_COMPRESSED_BYTES, "{count} of {size}: {}", block.body.len());
         assert!(block.to_row().len() < 390 * 1024);
         assert!(block.lines().unwrap().len() <= MAX_PLAIN_BYTES);
-        assert_eq!(block.check_in_full().unwrap().len(), taken);
+        assert_eq!(block.check_in_full(2).unwrap().hashes.len(), taken);
         for seq in [1, block.header.last_seq()] {
             let line = block.line(seq).unwrap().unwrap();
             assert_eq!(Event::from_line(&line).unwrap().seq, seq);
@@ -71,11 +70,11 @@ fn every_changed_byte_shows() {
     for at in 0..row.len() {
         let mut changed = row.clone();
         changed[at] ^= 1;
-        let outcome = Block::from_row(&changed).and_then(|block| block.check_in_full());
+        let outcome = Block::from_row(&changed).and_then(|block| block.check_in_full(0));
         assert!(outcome.is_err(), "byte {at} of {}", row.len());
     }
     for cut in 0..row.len() {
-        assert!(Block::from_row(&row[..cut]).and_then(|b| b.check_in_full()).is_err(), "cut at {cut}");
+        assert!(Block::from_row(&row[..cut]).and_then(|b| b.check_in_full(0)).is_err(), "cut at {cut}");
     }
 }
 
@@ -102,7 +101,9 @@ proptest! {
     fn any_admissible_events_make_a_sound_block(drafts in prop::collection::vec(any_draft(), 1..20)) {
         let (block, taken) = build(&drafts);
         prop_assert_eq!(taken, drafts.len());
-        let events = block.check_in_full().unwrap();
+        let plain = block.check_in_full(3).unwrap().plain;
+        let lines = plain.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+        let events: Vec<_> = lines.map(|l| Event::from_line(l).unwrap()).collect();
         for (event, draft) in events.iter().zip(&drafts) {
             prop_assert_eq!(&event.draft, draft);
             prop_assert_eq!(&complete_draft(parse(&draft.canonical(), Limits::FORMAT).unwrap().as_object().unwrap().clone()).unwrap(), draft);

@@ -23,9 +23,7 @@ impl Number {
         if given.digits.is_empty() {
             return Ok(Self(0.0));
         }
-        let value: f64 = text
-            .parse()
-            .map_err(|_| Refusal::new("number-not-exact", "this is not a number"))?;
+        let value: f64 = text.parse().map_err(|_| Refusal::new("number-not-exact", "this is not a number"))?;
         if given.is_integral() && (value.abs() > MAX_SAFE || !value.is_finite()) {
             return Err(Refusal::new(
                 "number-too-large",

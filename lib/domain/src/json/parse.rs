@@ -29,9 +29,8 @@ impl Limits {
 /// # Errors
 /// The first thing that the public format cannot hold, with an RFC 6901 pointer to it.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Refusal> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Refusal::new("invalid-utf8", format!("byte {} is not UTF-8", error.valid_up_to()))
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Refusal::new("invalid-utf8", format!("byte {} is not UTF-8", error.valid_up_to())))?;
     let mut parser = Parser { text, at: 0, limits };
     parser.skip_space();
     let value = parser.value(0)?;
@@ -257,11 +256,7 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         if out.len() > self.limits.string_bytes {
-            let detail = format!(
-                "{} bytes long; at most {} bytes are taken",
-                out.len(),
-                self.limits.string_bytes
-            );
+            let detail = format!("{} bytes long; at most {} bytes are taken", out.len(), self.limits.string_bytes);
             return Err(Refusal::new("string-too-long", detail));
         }
         Ok(out)

@@ -4,11 +4,11 @@
 //! `prevHash` the hash before. Only the first that fails is reported; the walk then goes on from
 //! what the line itself says, so that one break does not drag a thousand behind it.
 
-use super::check::{Checked, Fingerprint, Item, Line};
-use super::report::{Break, BreakKind, Breaks, Place, Report};
-use super::repeats::{Repeats, Scratch};
-use super::sound::Sound;
 use super::Options;
+use super::check::{Checked, Fingerprint, Item, Line};
+use super::repeats::{Repeats, Scratch};
+use super::report::{Break, BreakKind, Breaks, Place, Report};
+use super::sound::Sound;
 use crate::checkpoint::Checkpoint;
 use crate::hash::Hash;
 use crate::merkle::Edge;
@@ -159,10 +159,8 @@ impl Walk {
             .ok()
             .and_then(|value| value.as_object()?.get("headSeq")?.as_u64());
         let head_seq = claimed.unwrap_or(self.chained.head_seq + 1);
-        self.breaks.add(
-            Place(head_seq, CHECKPOINT),
-            Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq),
-        );
+        self.breaks
+            .add(Place(head_seq, CHECKPOINT), Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq));
         self.chained.n += 1;
         self.chained.digest = None;
     }
@@ -340,7 +338,8 @@ impl Walk {
                 ..Break::at_event(BreakKind::EventPrevHashMismatch, seq)
             });
         }
-        let order = |member| Some(Break { member: Some(member), ..Break::at_event(BreakKind::EventOrderMismatch, seq) });
+        let order =
+            |member| Some(Break { member: Some(member), ..Break::at_event(BreakKind::EventOrderMismatch, seq) });
         if line.recorded_at < self.recorded_at {
             return order("recordedAt");
         }
@@ -436,8 +435,7 @@ impl Walk {
         let (repeated, total) = self.repeats.finish(1000)?;
         self.report.events_verified -= total;
         for seq in repeated {
-            let found =
-                Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
+            let found = Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
             self.breaks.add(Place(seq, EVENT), found);
         }
         self.report.unsigned_tail = last - self.newest_signed.min(last);

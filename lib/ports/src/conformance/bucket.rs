@@ -37,7 +37,8 @@ pub async fn the_same_bytes_may_be_put_again(bucket: &dyn Bucket, prefix: &str) 
 pub async fn ranges_end_where_the_object_ends(bucket: &dyn Bucket, prefix: &str) {
     let key = format!("{prefix}/x");
     bucket.put(&key, b"0123456789").await.unwrap();
-    for (offset, length, wanted) in [(0, 3, "012"), (3, 4, "3456"), (8, 10, "89"), (10, 1, ""), (12, 5, ""), (2, 0, "")] {
+    for (offset, length, wanted) in [(0, 3, "012"), (3, 4, "3456"), (8, 10, "89"), (10, 1, ""), (12, 5, ""), (2, 0, "")]
+    {
         let range = bucket.get_range(&key, offset, length).await.unwrap().unwrap();
         assert_eq!(String::from_utf8(range).unwrap(), wanted, "{offset}+{length}");
     }

@@ -98,7 +98,8 @@ async fn fill(table: &dyn Table, partition: &str, sorts: &[&str]) {
 }
 
 pub async fn rows_come_in_the_order_of_their_bytes(table: &dyn Table, partition: &str) {
-    let ordered = ["!", "0", "00", "01", "1", "10", "2", "A", "Z", "a", "a#", "aa", "b", "~", "é", "\u{fb33}", "\u{1f600}"];
+    let ordered =
+        ["!", "0", "00", "01", "1", "10", "2", "A", "Z", "a", "a#", "aa", "b", "~", "é", "\u{fb33}", "\u{1f600}"];
     let mut shuffled = ordered;
     shuffled.reverse();
     shuffled.swap(2, 9);

@@ -54,12 +54,8 @@ pub struct Rejected {
 
 /// Reads a message. What cannot be read is a rejection, never an error: it would come back for ever.
 pub fn unpack(body: &str) -> Vec<Unpacked> {
-    let whole = |refusal: Refusal| Rejected {
-        reason: refusal.code,
-        source: None,
-        id: None,
-        digest: Hash::of(body.as_bytes()),
-    };
+    let whole =
+        |refusal: Refusal| Rejected { reason: refusal.code, source: None, id: None, digest: Hash::of(body.as_bytes()) };
     let limits = Limits { depth: Limits::ADMISSION.depth + 2, ..Limits::ADMISSION };
     let events = parse(body.as_bytes(), limits).and_then(|value| {
         let Value::Object(mut message) = value else {

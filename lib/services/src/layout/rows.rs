@@ -74,10 +74,8 @@ pub fn accepted(chain: &ChainName, lost_seq: u64, lost_hash: &Hash) -> Key {
 /// All derived rows of one block.
 pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
     let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());
-    let entry_row =
-        |(run, e): (usize, &Entry)| (entry(chain, schema, e.at_max, block, run), e.to_value().into_bytes());
-    let accepted_row =
-        |a: &AcceptedBreak| (accepted(chain, a.lost_seq, &a.lost_hash), a.seq.to_string().into_bytes());
+    let entry_row = |(run, e): (usize, &Entry)| (entry(chain, schema, e.at_max, block, run), e.to_value().into_bytes());
+    let accepted_row = |a: &AcceptedBreak| (accepted(chain, a.lost_seq, &a.lost_hash), a.seq.to_string().into_bytes());
     let mut rows: Vec<_> = derived.markers.iter().map(marker_row).collect();
     rows.extend(derived.entries.iter().enumerate().map(entry_row));
     rows.extend(derived.accepted.iter().map(accepted_row));
