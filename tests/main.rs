@@ -6,3 +6,4 @@ mod layers;
 mod processes;
 mod services;
 mod vectors;
+mod verifier;

@@ -21,6 +21,9 @@ use support::world::embedded;
 const ROUNDS: usize = 4;
 const CALLERS: usize = 64;
 
+/// Wall and CPU time.
+type Times = (Duration, Duration);
+
 fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let events = numbers.first().copied().unwrap_or(60_000);
@@ -29,7 +32,7 @@ fn main() {
     let few = &drafts[..events / 20];
     let mut best = [(0.0f64, 0.0f64); 5];
     for _ in 0..ROUNDS {
-        let tasks: [(&dyn Fn() -> (Duration, Duration), usize); 5] = [
+        let tasks: [(&dyn Fn() -> Times, usize); 5] = [
             (&|| one_by_one(few, false), few.len()),
             (&|| one_by_one(few, true), few.len()),
             (&|| full_blocks(&drafts, false), events),
@@ -64,7 +67,7 @@ fn main() {
 }
 
 /// The baseline: hash and insert, one synced transaction an event.
-fn one_by_one(drafts: &[Draft], with_key: bool) -> (Duration, Duration) {
+fn one_by_one(drafts: &[Draft], with_key: bool) -> Times {
     let folder = tempfile::tempdir().expect("a folder");
     let db = Connection::open(folder.path().join("baseline.db")).expect("a database");
     db.pragma_update(None, "journal_mode", "WAL").expect("a setting");
@@ -94,7 +97,7 @@ fn one_by_one(drafts: &[Draft], with_key: bool) -> (Duration, Duration) {
     })
 }
 
-fn full_blocks(drafts: &[Draft], derived: bool) -> (Duration, Duration) {
+fn full_blocks(drafts: &[Draft], derived: bool) -> Times {
     let folder = tempfile::tempdir().expect("a folder");
     let cx = embedded(folder.path());
     let batches: Vec<Vec<Draft>> = drafts.chunks(1000).map(<[Draft]>::to_vec).collect();
@@ -112,7 +115,7 @@ fn full_blocks(drafts: &[Draft], derived: bool) -> (Duration, Duration) {
     })
 }
 
-fn callers(drafts: &[Draft]) -> (Duration, Duration) {
+fn callers(drafts: &[Draft]) -> Times {
     let folder = tempfile::tempdir().expect("a folder");
     let appender = Appender::new(embedded(folder.path()));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -126,7 +129,7 @@ fn callers(drafts: &[Draft]) -> (Duration, Duration) {
     })
 }
 
-fn measure(task: impl FnOnce()) -> (Duration, Duration) {
+fn measure(task: impl FnOnce()) -> Times {
     let (wall, cpu) = (Instant::now(), ProcessTime::now());
     task();
     (wall.elapsed(), cpu.elapsed())

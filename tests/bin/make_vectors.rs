@@ -1,6 +1,8 @@
 //! Writes the golden vectors of `docs/format.md`, section 9. With `--check` it writes nothing and
 //! fails if a file on disk is not what it would write.
 
+#![expect(clippy::print_stderr, reason = "a tool for people")]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

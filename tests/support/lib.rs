@@ -31,7 +31,7 @@ pub fn draft(i: u64) -> Draft {
         ("member.created", "member"),
         ("ocis.file_uploaded", "file"),
     ][pick(2, 7)];
-    let external = (noise[3] % 3 == 0).then(|| format!("gen{}:{}", noise[4] % 4, i * 411));
+    let external = noise[3].is_multiple_of(3).then(|| format!("gen{}:{}", noise[4] % 4, i * 411));
     let source = Source::new(if external.is_some() { "ocis" } else { "platform-api" }).expect("a source");
     let mut id = [0; 16];
     id.copy_from_slice(&noise[..16]);

@@ -118,6 +118,8 @@ def counts_by(entry, said, data):  # whether the signature counts by this entry 
         return len(signature) == 64
     return False
 
+KINDS = ["checkpoint-signature-mismatch", "checkpoint-chain-mismatch", "checkpoint-head-mismatch", "tail-truncated"]
+
 class Checkpoint:
     """`counts` if it is canonical, by section 5, and signed by a key of the ring."""
     def __init__(self, raw, ring, seq_if_unread):
@@ -212,8 +214,9 @@ def judge(walk, checkpoints, anchors, ring):  # checkpoints: None where none are
         if twin and twin.raw != anchor.raw and twin.said["headHash"] == anchor.said["headHash"]:
             twin.report("checkpoint-chain-mismatch")
         if checkpoints is not None and anchor.n > max(ours, default=0) and anchor.head_seq in walk.at:
-            found.append((anchor.place, 2, {"kind": "checkpoint-chain-mismatch", "headSeq": anchor.head_seq}))
-    found += [(each.place, 2, its_break) for each in given + anchors for its_break in each.breaks]
+            found.append((anchor.place, 3, {"kind": "checkpoint-chain-mismatch", "headSeq": anchor.head_seq}))
+    found += [(each.place, 2 + KINDS.index(its_break["kind"]), its_break)
+              for each in given + anchors for its_break in each.breaks]
     breaks = [each for _, _, each in sorted(found, key=lambda entry: entry[:2])]
     verified, holding = ([each.head_seq for each in group if not each.breaks and each.head_seq in walk.at]
                          for group in (given, given + anchors))

@@ -309,7 +309,7 @@ impl<'a> Tail<'a> {
                 quote -= stops.trailing_zeros() as usize / 8;
             }
             quote = quote.checked_sub(1)?;
-            if self.line[quote] == b'"' && escapes_before(self.line, quote) % 2 == 0 {
+            if self.line[quote] == b'"' && escapes_before(self.line, quote).is_multiple_of(2) {
                 self.end = quote;
                 return Some(&self.line[quote..=close]);
             }

@@ -7,11 +7,13 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.first().map(String::as_str) {
         Some("ci") => ci(),
+        Some("setup") => setup(),
         Some("vectors") => cargo(&["run", "--quiet", "--package", "tests", "--bin", "make-vectors"]),
         Some("bench") => cargo(&["bench", "--package", "tests"]),
         _ => {
             eprintln!(
-                "cargo xtask ci       format, lints, docs, all tests\n\
+                "cargo xtask ci       all that CI runs: setup, format, lints, docs, tests\n\
+                 cargo xtask setup    installs what the tests need beside Rust\n\
                        cargo xtask vectors  write tests/vectors anew\n\
                        cargo xtask bench    the figures of docs/benchmarks.md"
             );
@@ -22,23 +24,47 @@ fn main() -> ExitCode {
 }
 
 fn ci() -> bool {
-    cargo(&["fmt", "--all", "--check"])
+    setup()
+        && cargo(&["fmt", "--all", "--check"])
         && cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         && with_env("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
         && cargo(&["test", "--workspace", "--locked"])
+}
+
+/// Installs what the tests need beside Rust: a Python environment for the independent verifier.
+fn setup() -> bool {
+    const PLACE: &str = "target/verifier";
+    let requirements = "tests/verifier/requirements.txt";
+    let marker = format!("{PLACE}/installed.txt");
+    let wanted = std::fs::read_to_string(requirements).unwrap_or_default();
+    if std::fs::read_to_string(&marker).is_ok_and(|there| there == wanted) {
+        return true;
+    }
+    let venv = || run("python3", &["-m", "venv", "--clear", PLACE]);
+    // Debian keeps the module that makes environments in a package of its own.
+    let made = venv() || (run("apt-get", &["update"]) && run("apt-get", &["install", "-y", "python3-venv"]) && venv());
+    made && run(&format!("{PLACE}/bin/pip"), &["install", "--quiet", "--requirement", requirements])
+        && std::fs::write(marker, wanted).is_ok()
 }
 
 fn cargo(arguments: &[&str]) -> bool {
     with_env("CARGO_TERM_COLOR", "auto", arguments)
 }
 
+fn run(program: &str, arguments: &[&str]) -> bool {
+    start(Command::new(program).args(arguments), program, arguments)
+}
+
 fn with_env(name: &str, value: &str, arguments: &[&str]) -> bool {
-    eprintln!("xtask: cargo {}", arguments.join(" "));
-    let status = Command::new("cargo").args(arguments).env(name, value).status();
-    match status {
+    start(Command::new("cargo").args(arguments).env(name, value), "cargo", arguments)
+}
+
+fn start(command: &mut Command, program: &str, arguments: &[&str]) -> bool {
+    eprintln!("xtask: {program} {}", arguments.join(" "));
+    match command.status() {
         Ok(status) => status.success(),
         Err(error) => {
-            eprintln!("xtask: cannot run cargo: {error}");
+            eprintln!("xtask: cannot run {program}: {error}");
             false
         }
     }

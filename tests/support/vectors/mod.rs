@@ -1,6 +1,7 @@
 //! The golden vectors: what our implementation says, for others to agree with.
 
 mod events;
+pub mod mutants;
 mod verification;
 
 use crate::chain;

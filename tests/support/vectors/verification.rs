@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 /// What one case is made of, before somebody touches it.
 #[derive(Clone)]
-struct Log {
-    lines: Vec<Vec<u8>>,
-    checkpoints: Vec<Checkpoint>,
+pub(super) struct Log {
+    pub(super) lines: Vec<Vec<u8>>,
+    pub(super) checkpoints: Vec<Checkpoint>,
     checkpoints_given: bool,
     checkpoint_lines: Option<Vec<Vec<u8>>>,
-    anchors: Vec<Checkpoint>,
+    pub(super) anchors: Vec<Checkpoint>,
     keys: Vec<String>,
     start: Value,
-    raw: Option<Vec<u8>>,
+    pub(super) raw: Option<Vec<u8>>,
 }
 
-fn hmac_key() -> SigningKey {
+pub(super) fn hmac_key() -> SigningKey {
     SigningKey::new(Algorithm::HmacSha256, [7; 32])
 }
 
@@ -44,7 +44,7 @@ fn ring_entry(key: &SigningKey, range: &str) -> String {
 }
 
 /// Twenty events, checkpoints at 6, 12 and 18, one HMAC key.
-fn honest() -> Log {
+pub(super) fn honest() -> Log {
     let lines = lines(&chain_name(), 20);
     let checkpoints = checkpoints(&chain_name(), &lines, &[6, 12, 18], |_| hmac_key());
     Log {
@@ -60,7 +60,7 @@ fn honest() -> Log {
 }
 
 impl Log {
-    fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let joined = || self.lines.iter().flat_map(|l| [l, &b"\n"[..]].concat()).collect();
         self.raw.clone().unwrap_or_else(joined)
     }
@@ -70,7 +70,7 @@ impl Log {
         self.checkpoint_lines.clone().unwrap_or_else(own)
     }
 
-    fn case(&self, name: &str) -> Value {
+    pub(super) fn case(&self, name: &str) -> Value {
         with_expectation(json!({
             "name": name,
             "linesBase64": base64(&self.bytes()),
@@ -144,7 +144,7 @@ fn replace(line: &mut Vec<u8>, from: &str, to: &str) {
 }
 
 /// Changes an event as somebody with a JSON tool would, hash included.
-fn forge(line: &mut Vec<u8>, change: impl FnOnce(&mut domain::event::Event)) {
+pub(super) fn forge(line: &mut Vec<u8>, change: impl FnOnce(&mut domain::event::Event)) {
     let mut event = read_loosely(line);
     change(&mut event);
     *line = event.line();
@@ -300,6 +300,9 @@ fn touched_checkpoints() -> Vec<Value> {
     ]
 }
 
+/// Rows of blocks under their numbers.
+type Rows = Vec<(u64, Vec<u8>)>;
+
 /// The same twenty events in blocks of five.
 fn in_blocks() -> Vec<Value> {
     let log = honest();
@@ -331,7 +334,7 @@ fn in_blocks() -> Vec<Value> {
         }))
     };
     let rows = || (1..).zip(made.iter().map(Block::to_row)).collect::<Vec<_>>();
-    let touch = |name: &str, touch: &dyn Fn(&mut Vec<(u64, Vec<u8>)>)| {
+    let touch = |name: &str, touch: &dyn Fn(&mut Rows)| {
         let mut rows = rows();
         touch(&mut rows);
         case(name, rows, Value::Null)

@@ -110,12 +110,13 @@ fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
         checked.items.push(Item::Damage);
     }
     let ranges = header.as_ref().ok().and_then(|h| member_ranges(&h.members, body.len()));
-    let whole = [0..body.len()];
+    let all = 0..body.len();
+    let whole = std::slice::from_ref(&all);
     let mut lines = Lines::of(options, &mut checked);
     let mut unpacker = gzip::Unpacker::new();
     let mut plain = Vec::new();
     let mut plain_events = Vec::new();
-    for range in ranges.as_deref().unwrap_or(&whole) {
+    for range in ranges.as_deref().unwrap_or(whole) {
         plain.clear();
         let member = &body[range.clone()];
         let sound = unpacker.unpack(member, &mut plain).is_ok() || {

@@ -2,6 +2,7 @@
 
 use super::check::check_lines;
 use super::{Checked, Chunk, Evidence, Options, Pool, Report, Scratch, Walk};
+use crate::line::LineView;
 use crate::names::ChainName;
 use memchr::{memchr, memrchr};
 use std::io::{self, BufRead};
@@ -31,6 +32,10 @@ pub fn verify_lines(
     scratch: Option<Box<dyn Scratch>>,
     mut progress: impl FnMut(u64),
 ) -> Result<Report, FileError> {
+    let chain = match chain {
+        None => chain_of_first_line(lines.fill_buf()?),
+        chain => chain,
+    };
     let mut walk = Walk::new(options.clone(), chain, scratch);
     for anchor in anchors {
         walk.checkpoint(anchor, Evidence::Anchor);
@@ -74,6 +79,12 @@ pub fn verify_lines(
         joiner.take_line(&carry)?;
     }
     joiner.finish()
+}
+
+/// The chain that the file says it is of, to hold its checkpoints against.
+fn chain_of_first_line(buffer: &[u8]) -> Option<ChainName> {
+    let line = &buffer[..memchr(b'\n', buffer)?];
+    ChainName::new(std::str::from_utf8(LineView::of(line)?.chain).ok()?).ok()
 }
 
 struct Joiner<'a, I> {

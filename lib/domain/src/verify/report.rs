@@ -178,36 +178,64 @@ impl Report {
 /// Collects breaks under their place, keeps the first thousand and counts the rest.
 #[derive(Debug, Default)]
 pub(super) struct Breaks {
-    found: Vec<(Place, Break)>,
+    found: Vec<Found>,
     total: u64,
 }
 
-/// Where a break stands in the order of the report: by `seq`, an event before the checkpoint over it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(pub(super) u64, pub(super) u8);
+#[derive(Debug)]
+struct Found {
+    /// The order of the report: by `seq`, then by kind.
+    place: (u64, u8),
+    /// A checkpoint that was changed may claim any head; its true place is known with the next.
+    movable: bool,
+    what: Break,
+}
+
+impl BreakKind {
+    /// At one `seq`: events before block headers before checkpoints, and of these the signature first.
+    fn rank(self) -> u8 {
+        match self {
+            Self::BlockHeaderMismatch => 1,
+            Self::CheckpointSignatureMismatch => 2,
+            Self::CheckpointChainMismatch => 3,
+            Self::CheckpointHeadMismatch => 4,
+            Self::TailTruncated => 5,
+            _ => 0,
+        }
+    }
+}
 
 impl Breaks {
-    pub(super) fn add(&mut self, place: Place, found: Break) {
+    pub(super) fn add(&mut self, what: Break) {
+        self.add_found(what, false);
+    }
+
+    /// A break whose place is not certain yet.
+    pub(super) fn add_movable(&mut self, what: Break) {
+        self.add_found(what, true);
+    }
+
+    fn add_found(&mut self, what: Break, movable: bool) {
+        let seq = what.seq.or(what.head_seq).unwrap_or_default();
         self.total += 1;
-        self.found.push((place, found));
+        self.found.push(Found { place: (seq, what.kind.rank()), movable, what });
         if self.found.len() >= 2 * LISTED {
-            self.found.sort_by_key(|(place, _)| *place);
+            self.found.sort_by_key(|found| found.place);
             self.found.truncate(LISTED);
         }
     }
 
-    /// Moves the breaks of this kind that stand after `place` to it.
-    pub(super) fn pull_forward(&mut self, kind: BreakKind, place: Place) {
-        for (at, found) in &mut self.found {
-            if found.kind == kind && *at > place {
-                *at = place;
-            }
+    /// Settles the movable breaks: none stands after `seq`.
+    pub(super) fn settle(&mut self, seq: u64) {
+        for found in self.found.iter_mut().filter(|found| found.movable) {
+            found.place.0 = found.place.0.min(seq);
+            found.movable = false;
         }
     }
 
     pub(super) fn finish(mut self) -> (Vec<Break>, u64) {
-        self.found.sort_by_key(|(place, _)| *place);
+        self.found.sort_by_key(|found| found.place);
         self.found.truncate(LISTED);
-        (self.found.into_iter().map(|(_, found)| found).collect(), self.total)
+        (self.found.into_iter().map(|found| found.what).collect(), self.total)
     }
 }

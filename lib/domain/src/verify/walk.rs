@@ -7,7 +7,7 @@
 use super::Options;
 use super::check::{Checked, Fingerprint, Item, Line};
 use super::repeats::{Repeats, Scratch};
-use super::report::{Break, BreakKind, Breaks, Place, Report};
+use super::report::{Break, BreakKind, Breaks, Report};
 use super::sound::Sound;
 use crate::checkpoint::Checkpoint;
 use crate::hash::Hash;
@@ -16,10 +16,6 @@ use crate::names::ChainName;
 use crate::time::Timestamp;
 use std::collections::VecDeque;
 use std::io;
-
-const EVENT: u8 = 0;
-const HEADER: u8 = 1;
-const CHECKPOINT: u8 = 2;
 
 /// Where the bytes start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,27 +119,21 @@ impl Walk {
     pub fn checkpoint(&mut self, line: &[u8], evidence: Evidence) {
         let checkpoint = match Checkpoint::from_line(line) {
             Ok(checkpoint) => checkpoint,
-            Err(_) => return self.unreadable_checkpoint(line),
+            Err(_) => return self.unreadable_checkpoint(line, evidence),
         };
         let head_seq = checkpoint.head_seq;
-        let at = Place(head_seq, CHECKPOINT);
-        if self.name.as_ref().is_some_and(|name| *name != checkpoint.chain) {
-            return self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointChainMismatch, head_seq));
-        }
-        self.name.get_or_insert_with(|| checkpoint.chain.clone());
         if self.options.ring.is_empty() {
             let missing = "no key to check the checkpoints' signatures with".to_owned();
             if !self.report.missing.contains(&missing) {
                 self.report.missing.push(missing);
             }
         } else if !checkpoint.is_signed_by(&self.options.ring) {
-            self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq));
-            if evidence == Evidence::Chained {
-                self.chained.n += 1;
-                self.chained.digest = None;
-            }
-            return;
+            return self.changed_checkpoint(head_seq, evidence);
         }
+        if self.name.as_ref().is_some_and(|name| *name != checkpoint.chain) {
+            return self.breaks.add(Break::at_checkpoint(BreakKind::CheckpointChainMismatch, head_seq));
+        }
+        self.name.get_or_insert_with(|| checkpoint.chain.clone());
         match evidence {
             Evidence::Chained => self.chained_checkpoint(checkpoint),
             Evidence::Anchor => {
@@ -154,22 +144,28 @@ impl Walk {
         }
     }
 
-    fn unreadable_checkpoint(&mut self, line: &[u8]) {
+    fn unreadable_checkpoint(&mut self, line: &[u8], evidence: Evidence) {
         let claimed = crate::json::parse(line, crate::json::Limits::FORMAT)
             .ok()
             .and_then(|value| value.as_object()?.get("headSeq")?.as_u64());
-        let head_seq = claimed.unwrap_or(self.chained.head_seq + 1);
-        self.breaks
-            .add(Place(head_seq, CHECKPOINT), Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq));
-        self.chained.n += 1;
-        self.chained.digest = None;
+        self.changed_checkpoint(claimed.unwrap_or(self.chained.head_seq + 1), evidence);
+    }
+
+    fn changed_checkpoint(&mut self, head_seq: u64, evidence: Evidence) {
+        let found = Break::at_checkpoint(BreakKind::CheckpointSignatureMismatch, head_seq);
+        match evidence {
+            Evidence::Anchor => self.breaks.add(found),
+            Evidence::Chained => {
+                self.breaks.add_movable(found);
+                self.chained.n += 1;
+                self.chained.digest = None;
+            }
+        }
     }
 
     fn chained_checkpoint(&mut self, checkpoint: Checkpoint) {
-        let at = Place(checkpoint.head_seq, CHECKPOINT);
         let before = &self.chained;
-        // One that was changed may claim any head; its true place is before this one.
-        self.breaks.pull_forward(BreakKind::CheckpointSignatureMismatch, at);
+        self.breaks.settle(checkpoint.head_seq);
         let in_order = checkpoint.n == before.n + 1
             && before.digest.is_none_or(|digest| digest == checkpoint.prev_checkpoint)
             && checkpoint.head_seq > before.head_seq
@@ -181,7 +177,7 @@ impl Walk {
         });
         let follows = in_order && !disputed;
         if !follows {
-            self.breaks.add(at, Break::at_checkpoint(BreakKind::CheckpointChainMismatch, checkpoint.head_seq));
+            self.breaks.add(Break::at_checkpoint(BreakKind::CheckpointChainMismatch, checkpoint.head_seq));
         }
         self.chained = ChainedState {
             n: checkpoint.n,
@@ -228,7 +224,7 @@ impl Walk {
         for member in run.header {
             let seq = first.unwrap_or(0);
             let found = Break { block, member: Some(member), ..Break::at_event(BreakKind::BlockHeaderMismatch, seq) };
-            self.breaks.add(Place(seq, HEADER), found);
+            self.breaks.add(found);
         }
         Ok(())
     }
@@ -298,8 +294,7 @@ impl Walk {
         let found = self.failure(line, seq);
         let holds = found.is_none();
         if let Some(found) = found {
-            let place = found.seq.unwrap_or(seq);
-            self.breaks.add(Place(place, EVENT), Break { block, ..found });
+            self.breaks.add(Break { block, ..found });
         } else {
             self.report.events_verified += 1;
         }
@@ -356,7 +351,7 @@ impl Walk {
         if let Some((stored, computed)) = hashes.filter(|(stored, computed)| stored != computed) {
             found = found.hashes(stored, computed);
         }
-        self.breaks.add(Place(seq, EVENT), found);
+        self.breaks.add(found);
         self.expected_seq = self.expected_seq.map(|seq| seq + 1);
         self.before = hashes;
         self.edge = None;
@@ -366,7 +361,7 @@ impl Walk {
     fn damage(&mut self, block: Option<u64>) {
         let seq = self.expected_seq.or(self.report.head.map(|(seq, _)| seq + 1)).unwrap_or(1);
         let found = Break { block, ..Break::at_event(BreakKind::BlockUnreadable, seq) };
-        self.breaks.add(Place(seq, EVENT), found);
+        self.breaks.add(found);
         self.expected_seq = None;
         self.before = None;
         self.edge = None;
@@ -390,7 +385,7 @@ impl Walk {
             };
             if let Some((expected, actual)) = found {
                 let found = Break::at_checkpoint(BreakKind::CheckpointHeadMismatch, seq).hashes(expected, actual);
-                self.breaks.add(Place(seq, CHECKPOINT), found);
+                self.breaks.add(found);
             } else if pending.follows {
                 self.report.checkpoints_verified += u64::from(pending.evidence == Evidence::Chained);
                 self.newest_signed = seq;
@@ -400,7 +395,7 @@ impl Walk {
 
     /// A derived row names events beyond the last one: the table lost its tail.
     pub fn index_mismatch(&mut self, seq: u64) {
-        self.breaks.add(Place(seq, EVENT), Break::at_event(BreakKind::IndexMismatch, seq));
+        self.breaks.add(Break::at_event(BreakKind::IndexMismatch, seq));
     }
 
     /// Something could not be looked at.
@@ -422,21 +417,21 @@ impl Walk {
                         actual: Some(last.to_string()),
                         ..Break::at_checkpoint(BreakKind::TailTruncated, head_seq)
                     };
-                    self.breaks.add(Place(head_seq, CHECKPOINT), found);
+                    self.breaks.add(found);
                 }
             }
         }
         for anchor in &self.anchors {
             if self.options.all_checkpoints && anchor.n > self.chained.n && anchor.head_seq <= last {
                 let found = Break::at_checkpoint(BreakKind::CheckpointChainMismatch, anchor.head_seq);
-                self.breaks.add(Place(anchor.head_seq, CHECKPOINT), found);
+                self.breaks.add(found);
             }
         }
         let (repeated, total) = self.repeats.finish(1000)?;
         self.report.events_verified -= total;
         for seq in repeated {
             let found = Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
-            self.breaks.add(Place(seq, EVENT), found);
+            self.breaks.add(found);
         }
         self.report.unsigned_tail = last - self.newest_signed.min(last);
         (self.report.breaks, self.report.breaks_total) = self.breaks.finish();
