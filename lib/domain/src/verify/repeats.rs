@@ -49,7 +49,7 @@ impl Repeats {
             return Ok(());
         }
         let Some(scratch) = &mut self.scratch else { return Ok(()) };
-        self.buffer.sort_unstable();
+        sort(&mut self.buffer);
         scratch.seek(SeekFrom::Start(self.end))?;
         let mut out = Vec::with_capacity(64 * 1024);
         for part in self.buffer.chunks(2048) {
@@ -70,7 +70,7 @@ impl Repeats {
     /// The `seq` of every event whose pair stood before, ascending, at most `most` of them, and how
     /// many there are.
     pub(super) fn finish(mut self, most: usize) -> io::Result<(Vec<u64>, u64)> {
-        self.buffer.sort_unstable();
+        sort(&mut self.buffer);
         let (mut repeated, mut total) = (Vec::new(), 0);
         let mut before = None;
         let mut note = |record: (Fingerprint, u64)| {
@@ -126,6 +126,14 @@ impl Repeats {
                 .collect();
         }
         Ok(run.read.pop())
+    }
+}
+
+/// By the whole record. Half a fingerprint tells nearly all of them apart and is quicker to compare.
+fn sort(records: &mut [(Fingerprint, u64)]) {
+    records.sort_unstable_by_key(|record| record.0.0);
+    for equal in records.chunk_by_mut(|a, b| a.0.0 == b.0.0).filter(|equal| equal.len() > 1) {
+        equal.sort_unstable();
     }
 }
 
