@@ -158,6 +158,7 @@ fn options(threads: usize) -> Options {
     Options {
         ring: KeyRing::of(signing_key().verify_key()),
         start: Start::Genesis,
+        end: None,
         parse_after: u64::MAX,
         all_checkpoints: true,
         repeat_key: [3; 16],

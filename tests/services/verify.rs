@@ -123,6 +123,7 @@ async fn an_export_carries_its_companion_and_verifies_alone() {
         let options = Options {
             ring: cx.ring.clone(),
             start,
+            end: None,
             parse_after: 0,
             all_checkpoints: true,
             repeat_key: [0; 16],

@@ -141,6 +141,8 @@ class Checkpoint:
             self.report("checkpoint-chain-mismatch")
         return not self.breaks
     def check_head(self, walk):
+        if walk.end is not None and self.head_seq > walk.end:
+            return None
         if self.head_seq > walk.last_seq and not walk.tail_lost:
             return self.report("tail-truncated", actual=str(walk.last_seq))
         for name, there in zip(("headHash", "rootHash"), walk.at.get(self.head_seq, ())):
@@ -154,7 +156,7 @@ class Walk:
         self.peaks = [] if start[0] == 1 else None  # None: the tree is not known
         self.chain, self.recorded_at, self.origins, self.at, self.breaks = None, "", set(), {}, []
         self.last_seq, self.last_hash, self.total, self.held = 0, None, 0, 0
-        self.bytes_lost = self.tail_lost = False
+        self.bytes_lost, self.tail_lost, self.end = False, False, None  # end: where a companion states one
 
     def fault(self, line):
         if not line.believed:
@@ -239,8 +241,11 @@ def verify_file(data, options):
     elif raws and (first := Line(raws[0])).readable and first.event["seq"] > 1:
         start = first.event["seq"], first.event["prevHash"]
     walk = Walk(start)
+    walk.end = companion.get("endSeq")
     for raw in raws:
         walk.line(Line(raw))
+    if (walk.end or 0) > walk.last_seq and not walk.tail_lost:
+        walk.breaks.append({"kind": "event-seq-gap", "seq": walk.seq + 1})
     result = judge(walk, checkpoints if options["--checkpoints"] else None, anchors, options["--key"])
     truth = {"eventCount": len(raws), "bytes": len(data), "sha256": sha256_hex(data)}
     truth |= {"endSeq": walk.last_seq, "headHash": walk.last_hash} if raws else {}

@@ -68,6 +68,7 @@ pub async fn verify(cx: &Context, request: Request, mut progress: impl FnMut(u64
     let options = Options {
         ring: cx.ring.clone(),
         start: Start::Genesis,
+        end: None,
         parse_after: signed_up_to,
         all_checkpoints: true,
         repeat_key: cx.ids.nonce(),

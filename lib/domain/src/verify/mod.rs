@@ -26,6 +26,9 @@ pub struct Options {
     pub ring: crate::keys::KeyRing,
     /// Where the bytes start.
     pub start: Start,
+    /// The last `seq` where that is stated, as by the companion of an export that ends before the
+    /// chain does: checkpoints beyond it say nothing, and lines missing before it are a gap.
+    pub end: Option<u64>,
     /// Lines with a greater `seq` are also parsed in full and put into canonical form. No signer
     /// has vouched for their shape yet; everything before was parsed before it was signed.
     pub parse_after: u64,

@@ -386,7 +386,7 @@ impl Walk {
             if let Some((expected, actual)) = found {
                 let found = Break::at_checkpoint(BreakKind::CheckpointHeadMismatch, seq).hashes(expected, actual);
                 self.breaks.add(found);
-            } else if pending.follows {
+            } else if pending.follows && !self.options.ring.is_empty() {
                 self.report.checkpoints_verified += u64::from(pending.evidence == Evidence::Chained);
                 self.newest_signed = seq;
             }
@@ -409,10 +409,15 @@ impl Walk {
     /// Only those of the scratch.
     pub fn finish(mut self) -> io::Result<Report> {
         let last = self.report.head.map_or(0, |(seq, _)| seq);
+        let end = self.options.end;
         if !self.damaged {
+            if let Some(end) = end.filter(|end| *end > last) {
+                let missing = self.expected_seq.map_or(last + 1, |expected| expected.min(end));
+                self.breaks.add(Break::at_event(BreakKind::EventSeqGap, missing));
+            }
             for pending in &self.waiting {
                 let head_seq = pending.checkpoint.head_seq;
-                if head_seq > last {
+                if head_seq > last && end.is_none_or(|end| head_seq <= end) {
                     let found = Break {
                         actual: Some(last.to_string()),
                         ..Break::at_checkpoint(BreakKind::TailTruncated, head_seq)

@@ -1,0 +1,61 @@
+//! `dezky export`: lines, companion, checkpoints.
+
+use crate::failure::Failure;
+use services::Context;
+use services::export::Export;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// File for the lines; `OUT.companion.json` and `OUT.checkpoints` come beside it
+    #[arg(long, value_name = "OUT")]
+    out: PathBuf,
+    /// First event
+    #[arg(long, default_value_t = 1, value_name = "SEQ")]
+    from: u64,
+    /// Last event [default: the newest]
+    #[arg(long, value_name = "SEQ")]
+    to: Option<u64>,
+}
+
+pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let path = &arguments.out;
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let mut export = Export::start(cx, arguments.from, arguments.to).await?;
+    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+    while let Some(lines) = export.next().await? {
+        out.write_all(&lines).map_err(failed)?;
+    }
+    out.flush().map_err(failed)?;
+    let companion = export.companion().await?;
+    write(&beside(path, ".companion.json"), &[companion.canonical(), b"\n".to_vec()].concat())?;
+    let mut checkpoints = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = services::checkpoints::lines_after(cx, after).await?;
+        let Some((newest, _)) = page.last() else { break };
+        after = *newest;
+        page.iter().for_each(|(_, line)| checkpoints.extend([&line[..], b"\n"].concat()));
+    }
+    write(&beside(path, ".checkpoints"), &checkpoints)?;
+    if json {
+        super::print_json(&companion);
+    } else {
+        let count = companion.as_object().and_then(|o| o.get("eventCount")?.as_u64()).unwrap_or_default();
+        eprintln!("wrote {count} events to {}, its companion and {after} checkpoints beside it", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|error| Failure::file(path, &error))
+}

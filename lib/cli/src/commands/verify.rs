@@ -1,0 +1,238 @@
+//! `dezky verify`: the log of this installation, or a file that somebody was given.
+
+use crate::failure::Failure;
+use crate::hub::threads;
+use domain::hash::Hash;
+use domain::json::{Limits, Value, parse};
+use domain::keys::KeyRing;
+use domain::verify::{Break, Options, Report, Scratch, Start, Status, verify_lines};
+use ports::Ids;
+use services::Context;
+use services::verify::{Request, report_value};
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Check this export instead of the log: needs no data directory, network or account
+    #[arg(long, value_name = "EXPORT")]
+    file: Option<PathBuf>,
+    /// The chain's checkpoints, one per line
+    #[arg(long, value_name = "FILE", requires = "file")]
+    checkpoints: Option<PathBuf>,
+    /// The export's companion, which states where it starts and ends
+    #[arg(long, value_name = "FILE", requires = "file")]
+    companion: Option<PathBuf>,
+    /// A key that may have signed: ALG:HEX, ALG:HEX@FROM-TO, or @FILE with one such a line
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
+    /// A checkpoint that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    anchor: Vec<PathBuf>,
+    /// Also hold every derived row against the events
+    #[arg(long, conflicts_with = "file")]
+    index: bool,
+}
+
+impl Arguments {
+    pub(crate) fn is_offline(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+/// Checks the log of this installation.
+pub(crate) async fn stored(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let mut cx = cx.clone();
+    add_keys(&mut cx.ring, &arguments.key)?;
+    let request = Request {
+        threads: threads(),
+        index: arguments.index,
+        anchors: anchors(&arguments.anchor)?,
+        scratch: scratch()?,
+    };
+    let mut progress = Progress::new();
+    let report = services::verify::verify(&cx, request, |seq, last| progress.at(seq, last)).await?;
+    progress.end();
+    Ok(answer(&report, json))
+}
+
+/// Checks an exported file.
+pub(crate) fn offline(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let Some(path) = &arguments.file else { return Err(Failure::new("give the file to check: --file EXPORT")) };
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let mut ring = KeyRing::default();
+    add_keys(&mut ring, &arguments.key)?;
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let (start, end) = match &arguments.companion {
+        Some(companion) => stated_range(companion)?,
+        None => (Start::FirstLine, None),
+    };
+    let options = Options {
+        ring,
+        start,
+        end,
+        parse_after: parse_after(arguments)?,
+        all_checkpoints: arguments.checkpoints.is_some(),
+        repeat_key: adapters_local::RandomIds.nonce(),
+        threads: threads(),
+    };
+    let checkpoints = match &arguments.checkpoints {
+        Some(path) => lines_of(path)?,
+        None => Vec::new(),
+    };
+    let mut progress = Progress::new();
+    let report = verify_lines(
+        BufReader::with_capacity(128 * 1024, file),
+        checkpoints.into_iter().map(Ok),
+        &anchors(&arguments.anchor)?,
+        None,
+        &options,
+        scratch()?,
+        |bytes| progress.at(bytes, size),
+    )?;
+    progress.end();
+    Ok(answer(&report, json))
+}
+
+/// Lines that no given checkpoint covers are parsed in full: nobody has vouched for their shape.
+fn parse_after(arguments: &Arguments) -> Result<u64, Failure> {
+    let Some(path) = &arguments.checkpoints else { return Ok(0) };
+    let heads = lines_of(path)?.into_iter().filter_map(|line| {
+        let value = parse(&line, Limits::FORMAT).ok()?;
+        value.as_object()?.get("headSeq")?.as_u64()
+    });
+    Ok(heads.max().unwrap_or(0))
+}
+
+fn stated_range(path: &Path) -> Result<(Start, Option<u64>), Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    let value = parse(bytes.trim_ascii(), Limits::FORMAT)?;
+    let member = |name| value.as_object().and_then(|o| o.get(name));
+    let seq = member("startSeq").and_then(Value::as_u64);
+    let prev_hash = member("prevHash").and_then(Value::as_str).and_then(|h| Hash::from_hex(h.as_bytes()));
+    match (seq, prev_hash) {
+        (Some(seq), Some(prev_hash)) => Ok((Start::At { seq, prev_hash }, member("endSeq").and_then(Value::as_u64))),
+        _ => Err(Failure::new(format!("{} is no companion: it states no startSeq and prevHash", path.display()))),
+    }
+}
+
+fn add_keys(ring: &mut KeyRing, keys: &[String]) -> Result<(), Failure> {
+    for key in keys {
+        match key.strip_prefix('@') {
+            Some(path) => {
+                let path = Path::new(path);
+                let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+                for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                    // A data directory's key file holds the bare HMAC key.
+                    let bare = !line.contains(':');
+                    ring.add_list(&if bare { format!("hmac-sha256:{line}") } else { line.to_owned() })?;
+                }
+            }
+            None => ring.add_list(key)?,
+        }
+    }
+    Ok(())
+}
+
+fn anchors(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut anchors = Vec::new();
+    for path in paths {
+        anchors.extend(lines_of(path)?);
+    }
+    Ok(anchors)
+}
+
+fn lines_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let lines = BufReader::new(File::open(path).map_err(failed)?).split(b'\n');
+    let lines: Vec<Vec<u8>> = lines.collect::<Result<_, _>>().map_err(failed)?;
+    Ok(lines.into_iter().filter(|line| !line.is_empty()).collect())
+}
+
+fn scratch() -> Result<Option<Box<dyn Scratch>>, Failure> {
+    Ok(Some(Box::new(tempfile::tempfile()?)))
+}
+
+fn answer(report: &Report, json: bool) -> ExitCode {
+    if json {
+        super::print_json(&report_value(report));
+    } else {
+        print_text(report);
+    }
+    match report.status() {
+        Status::Intact => ExitCode::SUCCESS,
+        Status::Broken => ExitCode::from(10),
+        Status::Incomplete => ExitCode::from(11),
+    }
+}
+
+fn print_text(report: &Report) {
+    println!(
+        "{}: {} of {} events and {} checkpoints hold",
+        report.status().as_str(),
+        report.events_verified,
+        report.events_total,
+        report.checkpoints_verified
+    );
+    if let Some((seq, hash)) = report.head {
+        println!("head: event {seq}, hash {hash}");
+    }
+    println!("unsigned tail: {} events", report.unsigned_tail);
+    let anchored = if report.anchored { "yes" } else { "no; a rollback of everything cannot be seen" };
+    println!("compared with a copy kept elsewhere: {anchored}");
+    report.missing.iter().for_each(|missing| println!("not checked: {missing}"));
+    for found in report.breaks.iter().take(20) {
+        println!("break: {}", describe(found));
+    }
+    if report.breaks_total > 20 {
+        println!("… and {} more breaks", report.breaks_total - 20);
+    }
+}
+
+fn describe(found: &Break) -> String {
+    let mut text = found.kind.as_str().to_owned();
+    for (name, value) in [("event", found.seq), ("checkpoint over event", found.head_seq), ("block", found.block)] {
+        if let Some(value) = value {
+            text += &format!(", {name} {value}");
+        }
+    }
+    if let Some(member) = found.member {
+        text += &format!(", member {member}");
+    }
+    for (name, value) in [("expected", &found.expected), ("actual", &found.actual)] {
+        if let Some(value) = value {
+            text += &format!(", {name} {value}");
+        }
+    }
+    text
+}
+
+/// Percent on a terminal, nothing elsewhere.
+struct Progress {
+    on: bool,
+    shown: u64,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { on: std::io::stderr().is_terminal(), shown: u64::MAX }
+    }
+
+    fn at(&mut self, done: u64, all: u64) {
+        let percent = done.saturating_mul(100).checked_div(all).unwrap_or(100).min(100);
+        if self.on && percent != self.shown {
+            self.shown = percent;
+            let bar = "#".repeat(usize::try_from(percent / 4).unwrap_or(25));
+            eprint!("\r[{bar:<25}] {percent:>3} %");
+        }
+    }
+
+    fn end(&self) {
+        if self.on && self.shown != u64::MAX {
+            eprint!("\r{:34}\r", "");
+        }
+    }
+}
