@@ -80,7 +80,7 @@ async fn export(algorithm: Algorithm) -> Exported {
         lines.extend(some);
     }
     let companion = export.companion().await.unwrap().canonical();
-    let checkpoints = services::checkpoints::lines_after(&cx, 0).await.unwrap();
+    let checkpoints = services::checkpoints::lines_after(&cx, "").await.unwrap();
     let text: Vec<u8> = checkpoints.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
     let root = services::checkpoints::latest(&cx).await.unwrap().unwrap().checkpoint.root_hash.to_hex();
     for (name, bytes) in [("lines", &lines), ("companion", &companion), ("checkpoints", &text)] {

@@ -203,3 +203,26 @@ async fn a_damaged_block_stops_the_writer_by_name() {
     let text = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
     assert!(text.contains("block 2 is damaged; run `verify`"), "{text}");
 }
+
+/// A caller that goes away while the table is asked about a repeat leaves everybody's events in place.
+#[tokio::test]
+async fn a_caller_dropped_in_the_middle_takes_nothing_from_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let cx = support::world::embedded(folder.path());
+    let appender = Appender::new(cx.clone());
+    let without_external = (0..50).filter(|i| draft(*i).external_id().is_none()).take(3).collect::<Vec<u64>>();
+    appender.append(without_external.iter().map(|i| draft(*i)).collect()).await.unwrap();
+    for polls in 1..12 {
+        let mut dropped = Box::pin(appender.append(without_external.iter().map(|i| draft(*i)).collect()));
+        let other = appender.append(vec![draft(1000 + polls)]);
+        for _ in 0..polls {
+            if futures_util::poll!(&mut dropped).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(dropped);
+        assert!(matches!(other.await.unwrap()[..], [Appended::Chained(_)]));
+    }
+    assert_intact(&cx, 14).await;
+}

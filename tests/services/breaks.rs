@@ -140,3 +140,58 @@ async fn a_marker_beyond_the_head_stops_the_writer() {
     let error = Appender::new(world.cx.clone()).append(vec![draft(30)]).await.unwrap_err();
     assert!(error.to_string().contains("a marker names block 3"), "{error}");
 }
+
+/// The row of a checkpoint that is gone while its copy and its event are there comes back before the
+/// next one is signed: another under its number would contradict every copy that was kept.
+#[tokio::test]
+async fn a_signer_brings_lost_rows_back() {
+    let world = signed_world().await;
+    remove_checkpoint(&world, 3).await;
+    append(&world.cx, 60, 70, 10).await;
+    let next = sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    assert_eq!((next.n, next.head_seq), (4, 70));
+    let report = report(&world.cx).await;
+    assert_eq!((report.checkpoints_verified, report.breaks_total), (4, 0), "{:?}", report.breaks);
+}
+
+/// Whoever can write to the table can invent the row that an accepted break leaves, but not the event.
+#[tokio::test]
+async fn an_acceptance_without_its_event_is_nobodys_word() {
+    let world = signed_world().await;
+    let lost = services::checkpoints::latest(&world.cx).await.unwrap().unwrap().checkpoint;
+    remove_block(&world, 6).await;
+    let watermark = rows::watermark(&world.cx.chain, SCHEMA);
+    world.table.put(&watermark, b"5".to_vec(), Condition::Any).await.unwrap();
+    let key = rows::accepted(&world.cx.chain, lost.head_seq, &lost.head_hash);
+    for seq in ["7", "60", "x"] {
+        world.table.put(&key, seq.as_bytes().to_vec(), Condition::Any).await.unwrap();
+        assert!(matches!(refusal(&world).await, AppendError::Rollback(_)));
+    }
+}
+
+/// Stopped at any write, accepting goes on where it stopped, and says what it says once.
+#[tokio::test]
+async fn accepting_survives_a_crash_at_every_write() {
+    use ports::faults::{Fate, FaultyTable};
+    for fate in [Fate::Lost, Fate::AppliedButUnknown, Fate::Throttled] {
+        for at in 0..8 {
+            let world = signed_world().await;
+            remove_block(&world, 6).await;
+            remove_checkpoint(&world, 3).await;
+            let plan = std::iter::repeat_n(Fate::Fine, at).chain(std::iter::repeat_n(fate, 8));
+            let faulty =
+                world.over(std::sync::Arc::new(FaultyTable::new(std::sync::Arc::new(world.table.clone()), plan)));
+            let first = accept_break(&faulty, "anna").await;
+            let seq = match first {
+                Ok(seq) => seq,
+                Err(_) => accept_break(&world.cx, "anna").await.unwrap_or(51),
+            };
+            assert_eq!(seq, 51, "{fate:?} at write {at}");
+            append(&world.cx, 50, 70, 10).await;
+            assert_eq!(times_chained(&world.cx, 70).await, [1; 70], "{fate:?} at write {at}");
+            let accepted = super::lines(&world.cx).await;
+            let words = accepted.iter().filter(|l| String::from_utf8_lossy(l).contains("audit.break_accepted")).count();
+            assert_eq!(words, 1, "{fate:?} at write {at}");
+        }
+    }
+}

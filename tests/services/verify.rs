@@ -129,7 +129,7 @@ async fn an_export_carries_its_companion_and_verifies_alone() {
             repeat_key: [0; 16],
             threads: 0,
         };
-        let checkpoints = services::checkpoints::lines_after(cx, 0).await.unwrap().into_iter().map(|(_, l)| Ok(l));
+        let checkpoints = services::checkpoints::lines_after(cx, "").await.unwrap().into_iter().map(|(_, l)| Ok(l));
         let report =
             verify_lines(&bytes[..], checkpoints, &[], Some(cx.chain.clone()), &options, None, |_| ()).unwrap();
         assert_eq!(report.status(), Status::Intact, "{:?}", report.breaks);
@@ -159,4 +159,63 @@ async fn one_event_is_read_by_its_number() {
     }
     assert_eq!(services::blocks::get_event(&world.cx, 0).await.unwrap(), None);
     assert_eq!(services::blocks::get_event(&world.cx, 101).await.unwrap(), None);
+}
+
+/// A header that promises events over a body without any, under the newest block's key.
+#[tokio::test]
+async fn an_emptied_block_is_damage() {
+    let world = world().await;
+    let key = rows::block(&world.cx.chain, 5);
+    let mut block = domain::block::Block::from_row(&world.table.get(&key).await.unwrap().unwrap().value).unwrap();
+    block.header.members.clear();
+    block.body.clear();
+    block.header.digest = block.header.computed_digest(&block.body);
+    world.table.put(&key, block.to_row(), Condition::Any).await.unwrap();
+    let report = report(&world.cx).await;
+    let found = report.first_break.unwrap();
+    assert_eq!((found.kind, found.seq, found.block), (BreakKind::BlockUnreadable, Some(81), Some(5)));
+}
+
+/// A member of nothing but line feeds is cut off where no block would go on.
+#[tokio::test]
+async fn a_block_of_countless_lines_is_damage_and_costs_little() {
+    let world = world().await;
+    let key = rows::block(&world.cx.chain, 5);
+    let mut block = domain::block::Block::from_row(&world.table.get(&key).await.unwrap().unwrap().value).unwrap();
+    block.body = domain::block::gzip::Packer::new().pack(&vec![b'\n'; 4_000_000]);
+    block.header.members = vec![domain::block::Member { events: 64, bytes: u32::try_from(block.body.len()).unwrap() }];
+    block.header.digest = block.header.computed_digest(&block.body);
+    world.table.put(&key, block.to_row(), Condition::Any).await.unwrap();
+    let report = report(&world.cx).await;
+    assert!(report.events_total < 5000, "{}", report.events_total);
+    assert_eq!(report.first_break.unwrap().block, Some(5));
+}
+
+/// A row copied under another key leads nobody in circles.
+#[tokio::test]
+async fn a_block_under_anothers_key_stops_by_name() {
+    let world = world().await;
+    let fifth = world.table.get(&rows::block(&world.cx.chain, 5)).await.unwrap().unwrap().value;
+    world.table.put(&rows::block(&world.cx.chain, 6), fifth, Condition::Absent).await.unwrap();
+    let error = services::append::Appender::new(world.cx.clone()).append(vec![support::draft(500)]).await.unwrap_err();
+    let text = format!("{error:?}");
+    assert!(text.contains("block: 6"), "{text}");
+    assert!(derive(&world.cx, SCHEMA, u64::MAX).await.is_err());
+    assert_eq!(report(&world.cx).await.status(), Status::Broken);
+}
+
+/// Damage is a finding of the report, also where the derived rows are checked.
+#[tokio::test]
+async fn the_index_check_reports_damage_instead_of_failing() {
+    let world = world().await;
+    for (n, at) in [(2, 0), (3, 400)] {
+        let key = rows::block(&world.cx.chain, n);
+        let mut row = world.table.get(&key).await.unwrap().unwrap().value;
+        let end = row.len();
+        row[if at == 0 { 0 } else { end - 60 }] ^= 0x20;
+        world.table.put(&key, row, Condition::Any).await.unwrap();
+    }
+    let report = report(&world.cx).await;
+    assert_eq!(report.first_break.unwrap().block, Some(2));
+    assert!(!report.breaks.iter().any(|b| b.kind == BreakKind::IndexMismatch), "{:?}", report.breaks);
 }

@@ -213,7 +213,8 @@ def judge(walk, checkpoints, anchors, ring):  # checkpoints: None where none are
     for anchor in our_anchors:
         anchor.check_head(walk)
         twin = ours.get(anchor.n)
-        if twin and twin.raw != anchor.raw and twin.said["headHash"] == anchor.said["headHash"]:
+        one_event = twin and twin.head_seq == anchor.head_seq and twin.said["headHash"] != anchor.said["headHash"]
+        if twin and twin.raw != anchor.raw and not one_event:
             twin.report("checkpoint-chain-mismatch")
         if checkpoints is not None and anchor.n > max(ours, default=0) and anchor.head_seq in walk.at:
             found.append((anchor.place, 3, {"kind": "checkpoint-chain-mismatch", "headSeq": anchor.head_seq}))

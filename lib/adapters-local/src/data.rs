@@ -93,9 +93,12 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, Da
         read => return read.map_err(failed),
     }
     let text = make();
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    // Random, and created by nobody else: two containers on one volume may have the same process id.
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).expect("the operating system has a random source");
+    let aside = path.with_extension(format!("new-{}", hex(&random)));
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         match fs::hard_link(&aside, path) {

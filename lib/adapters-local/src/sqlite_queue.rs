@@ -85,16 +85,17 @@ impl SqliteQueue {
 impl Queue for SqliteQueue {
     async fn send_batch(&self, bodies: &[String]) -> Result<Vec<Result<(), QueueError>>, QueueError> {
         check_send(bodies)?;
-        let (bodies, name, now) = (bodies.to_vec(), self.name.clone(), self.clock.now().unix_millis());
+        let (bodies, name) = (bodies.to_vec(), self.name.clone());
         let count = bodies.len();
         self.call(move |db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             {
+                // Visible since ever: a clock that jumps back must not hide what was sent.
                 let mut insert = transaction.prepare_cached(
-                    "INSERT INTO messages (queue, body, deliveries, visible_at) VALUES (?1, ?2, 0, ?3)",
+                    "INSERT INTO messages (queue, body, deliveries, visible_at) VALUES (?1, ?2, 0, 0)",
                 )?;
                 for body in bodies {
-                    insert.execute(params![name, body, now])?;
+                    insert.execute(params![name, body])?;
                 }
             }
             transaction.commit()

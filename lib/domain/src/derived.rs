@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 /// Greatest span of `at` within one entry: how far a reader must look past its cursor.
 pub const ENTRY_SPAN_MILLIS: i64 = 10_000;
+/// Places that one entry may name: more than a block has.
+const MOST_PLACES: u32 = 4096;
 /// The action by which an operator lets work go on after the table lost events.
 pub const BREAK_ACCEPTED: &str = "audit.break_accepted";
 
@@ -75,7 +77,7 @@ impl Entry {
         for range in places.split(',') {
             let (from, to) = range.split_once('-').unwrap_or((range, range));
             let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
-            if to < from || to - from > 100_000 {
+            if to < from || to >= MOST_PLACES || events.len() as u64 > u64::from(MOST_PLACES) {
                 return None;
             }
             events.extend(from..=to);
@@ -125,7 +127,7 @@ pub fn derive_lines(header: &Header, plain: &[u8]) -> Derived {
         times.push((at.unwrap_or(header.recorded_at), place));
         if view.action == BREAK_ACCEPTED.as_bytes() && view.source == Source::AUDIT.as_bytes() {
             let line = plain.split(|b| *b == b'\n').nth(place as usize).unwrap_or_default();
-            accepted.extend(accepted_break(line));
+            accepted.extend(AcceptedBreak::of_line(line));
         }
     }
     Derived { markers, entries: entries(times), accepted }
@@ -147,15 +149,17 @@ fn entries(mut times: Vec<(Timestamp, u32)>) -> Vec<Entry> {
     entries
 }
 
-fn accepted_break(line: &[u8]) -> Option<AcceptedBreak> {
-    let event = Event::from_line(line).ok()?;
-    let lost = event.draft.metadata().get("lostHead")?.as_object()?;
-    let hash = lost.get("hash").and_then(Value::as_str)?;
-    Some(AcceptedBreak {
-        lost_seq: lost.get("seq")?.as_u64()?,
-        lost_hash: Hash::from_hex(hash.as_bytes())?,
-        seq: event.seq,
-    })
+impl AcceptedBreak {
+    /// What a line says, if it is an acceptance by the log's own word.
+    pub fn of_line(line: &[u8]) -> Option<Self> {
+        let event = Event::from_line(line).ok()?;
+        if event.draft.action().as_str() != BREAK_ACCEPTED || event.draft.source().as_str() != Source::AUDIT {
+            return None;
+        }
+        let lost = event.draft.metadata().get("lostHead")?.as_object()?;
+        let hash = lost.get("hash").and_then(Value::as_str)?;
+        Some(Self { lost_seq: lost.get("seq")?.as_u64()?, lost_hash: Hash::from_hex(hash.as_bytes())?, seq: event.seq })
+    }
 }
 
 #[cfg(test)]

@@ -222,15 +222,13 @@ impl Appender {
     ) -> Result<(Vec<usize>, Vec<Identity>), AppendError> {
         let mut identities: Vec<Identity> = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
         if identities.iter().any(|identity| view.is_recent(identity)) {
-            let mut left = Vec::new();
-            for (item, identity) in std::mem::take(in_flight).into_iter().zip(&identities) {
-                match view.recall(&self.cx, identity).await {
-                    Ok(None) => left.push(item),
-                    Ok(Some(marker)) => item.answer(Ok(settle(&item.draft, &marker))),
-                    Err(error) => item.answer(Err(error.into())),
-                }
+            let mut markers = Vec::with_capacity(identities.len());
+            for identity in &identities {
+                markers.push(view.recall(&self.cx, identity).await?);
             }
-            *in_flight = left;
+            // Not before the last await: a caller that is dropped there must leave every item in place.
+            let places: Vec<usize> = (0..markers.len()).collect();
+            answer_marked(in_flight, &places, &markers);
             identities = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
         }
         let mut seen = HashSet::with_capacity(identities.len());

@@ -34,7 +34,17 @@ impl ReadError {
 /// The table, or damaged bytes.
 pub async fn get_block(cx: &Context, n: u64) -> Result<Option<Block>, ReadError> {
     let row = cx.table.get(&rows::block(&cx.chain, n)).await?;
-    row.map(|row| Block::from_row(&row.value).map_err(ReadError::damaged(n))).transpose()
+    row.map(|row| read_row(cx, n, &row.value)).transpose()
+}
+
+/// A row under another's key would lead a walk over blocks in circles.
+fn read_row(cx: &Context, n: u64, row: &[u8]) -> Result<Block, ReadError> {
+    let block = Block::from_row(row).map_err(ReadError::damaged(n))?;
+    if block.header.n == n && block.header.chain == cx.chain {
+        return Ok(block);
+    }
+    let refusal = Refusal::new("header-mismatch", "the row under this key is another block's").within("n");
+    Err(ReadError::Damaged { block: n, refusal })
 }
 
 /// The newest block, or the empty head. `hint` is a block that is known to be there: the newest is
@@ -60,8 +70,7 @@ async fn newest_in(cx: &Context, partition: u64) -> Result<Option<Head>, ReadErr
     let rows = cx.table.query(&name, &KeyRange::all(), Order::Descending, 1).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let n = row.key.sort.parse().unwrap_or_default();
-    let block = Block::from_row(&row.value).map_err(ReadError::damaged(n))?;
-    Ok(Some(block.header.head()))
+    Ok(Some(read_row(cx, n, &row.value)?.header.head()))
 }
 
 /// Doubles until a partition is empty, then halves the step back.

@@ -1,11 +1,12 @@
 //! Reading checkpoints: from the table, and their copies from the bucket.
 
 use crate::Context;
+use crate::guard::GuardError;
 use crate::layout::{objects, rows};
 use domain::checkpoint::Checkpoint;
 use domain::json::Refusal;
 use domain::merkle::Edge;
-use ports::{BucketError, KeyRange, Order, TableError};
+use ports::{BucketError, Condition, KeyRange, Order, TableError};
 
 /// Objects or rows that one call lists.
 const PAGE: usize = 500;
@@ -63,17 +64,16 @@ fn stored(row: ports::Row) -> Result<Stored, CheckpointError> {
     Ok(Stored { checkpoint, line, state })
 }
 
-/// The lines of the checkpoints after number `after`, in order, one page of them. Rows are not
-/// judged here.
+/// The lines of the checkpoints behind the key `after` (empty: from the first), each with its key, in
+/// order, one page of them. Neither keys nor lines are judged here.
 ///
 /// # Errors
 /// The table.
-pub async fn lines_after(cx: &Context, after: u64) -> Result<Vec<(u64, Vec<u8>)>, TableError> {
+pub async fn lines_after(cx: &Context, after: &str) -> Result<Vec<(String, Vec<u8>)>, TableError> {
     let partition = rows::checkpoint_partition(&cx.chain);
-    let range = KeyRange::after(rows::number(after));
+    let range = if after.is_empty() { KeyRange::all() } else { KeyRange::after(after) };
     let rows = cx.table.query(&partition, &range, Order::Ascending, PAGE).await?;
-    let line = |row: ports::Row| (row.key.sort.parse().unwrap_or_default(), rows::checkpoint_line(&row.value).to_vec());
-    Ok(rows.into_iter().map(line).collect())
+    Ok(rows.into_iter().map(|row| (row.key.sort, rows::checkpoint_line(&row.value).to_vec())).collect())
 }
 
 /// The copies with a number of at least `from`, in order.
@@ -96,5 +96,33 @@ pub async fn copies_from(cx: &Context, from: u64) -> Result<Vec<(u64, Vec<u8>)>,
             return Ok(copies);
         }
         after = page.last().map(|meta| meta.key.clone());
+    }
+}
+
+/// Copies that can be believed and whose rows are gone: number, line, checkpoint, in order.
+///
+/// # Errors
+/// The table, a damaged row, or the bucket.
+pub(crate) async fn missing_rows(cx: &Context) -> Result<Vec<(u64, Vec<u8>, Checkpoint)>, GuardError> {
+    let newest = latest(cx).await?.map_or(0, |stored| stored.checkpoint.n);
+    let copies = copies_from(cx, newest + 1).await?;
+    // Somebody may have made them just now.
+    let newest = latest(cx).await?.map_or(0, |stored| stored.checkpoint.n);
+    let believed = copies.into_iter().filter(|(n, _)| *n > newest).filter_map(|(n, line)| {
+        let checkpoint = Checkpoint::from_line(&line).ok()?;
+        let ours = checkpoint.n == n && checkpoint.chain == cx.chain && checkpoint.is_signed_by(&cx.ring);
+        ours.then_some((n, line, checkpoint))
+    });
+    Ok(believed.collect())
+}
+
+/// Puts a checkpoint's row back; what its signer left for the next is made anew from the chain.
+///
+/// # Errors
+/// The table.
+pub(crate) async fn bring_back(cx: &Context, n: u64, line: Vec<u8>) -> Result<(), TableError> {
+    match cx.table.put(&rows::checkpoint(&cx.chain, n), line, Condition::Absent).await {
+        Ok(_) | Err(TableError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }

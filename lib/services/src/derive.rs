@@ -21,9 +21,10 @@ pub async fn watermark(cx: &Context, schema: &str) -> Result<(u64, Option<Versio
     let key = rows::watermark(&cx.chain, schema);
     let Some(row) = cx.table.get(&key).await? else { return Ok((0, None)) };
     let text = std::str::from_utf8(&row.value).unwrap_or_default();
-    let n = text
-        .parse()
-        .map_err(|_| TableError::Rejected(format!("the row holds no number; run `rebuild`. key=`{key}`")))?;
+    let n =
+        text.parse().ok().filter(|n: &u64| *n < 1 << 53).ok_or_else(|| {
+            TableError::Rejected(format!("the row holds no block's number; run `rebuild`. key=`{key}`"))
+        })?;
     Ok((n, Some(row.version)))
 }
 

@@ -78,7 +78,11 @@ impl<'a> Export<'a> {
         let plain = block.lines().map_err(ReadError::damaged(n))?;
         let mut lines = Vec::with_capacity(plain.len());
         for line in plain.split_inclusive(|b| *b == b'\n') {
-            let Some(view) = line.strip_suffix(b"\n").and_then(LineView::of) else { continue };
+            let unreadable = || {
+                let refusal = domain::json::Refusal::new("block-unreadable", "a line in it is no event");
+                ReadError::Damaged { block: n, refusal }
+            };
+            let view = line.strip_suffix(b"\n").and_then(LineView::of).ok_or_else(unreadable)?;
             if (self.from..=self.to).contains(&view.seq) {
                 if self.count == 0 {
                     self.prev_hash = view.prev_hash;

@@ -5,7 +5,7 @@
 //! copies in the bucket. A writer compares at its start, a signer before each signature; both refuse
 //! until an operator accepts the break.
 
-use crate::blocks::{ReadError, find_block_of, find_head};
+use crate::blocks::{ReadError, find_block_of, find_head, get_event};
 use crate::checkpoints::{self, CheckpointError};
 use crate::layout::rows;
 use crate::{Context, derive};
@@ -93,17 +93,12 @@ pub async fn compare(cx: &Context, undeclared: &[AcceptedBreak]) -> Result<(), G
         return Err(Rollback::new(&cx.chain, head, evidence, None).into());
     }
     for (place, checkpoint) in evidence {
-        let found = match checkpoint.head_seq > head.seq {
-            true => None,
-            false => hash_of(cx, checkpoint.head_seq, head).await?,
-        };
-        if found == Some(checkpoint.head_hash) {
+        if holds(cx, &checkpoint, head).await? {
             continue;
         }
         let lost = (checkpoint.head_seq, checkpoint.head_hash);
         let in_memory = undeclared.iter().any(|a| (a.lost_seq, a.lost_hash) == lost);
-        let key = rows::accepted(&cx.chain, lost.0, &lost.1);
-        if in_memory || cx.table.get(&key).await?.is_some() {
+        if in_memory || is_accepted(cx, lost).await? {
             continue;
         }
         let evidence = format!(
@@ -115,6 +110,16 @@ pub async fn compare(cx: &Context, undeclared: &[AcceptedBreak]) -> Result<(), G
     Ok(())
 }
 
+/// Whether an operator accepted that this head is lost. The row only says where the event is that
+/// says so; a row without its event is nobody's word.
+pub(crate) async fn is_accepted(cx: &Context, lost: (u64, Hash)) -> Result<bool, GuardError> {
+    let Some(row) = cx.table.get(&rows::accepted(&cx.chain, lost.0, &lost.1)).await? else { return Ok(false) };
+    let Some(seq) = std::str::from_utf8(&row.value).ok().and_then(|seq| seq.parse().ok()) else { return Ok(false) };
+    let line = get_event(cx, seq).await?;
+    let accepted = line.as_deref().and_then(AcceptedBreak::of_line);
+    Ok(accepted.is_some_and(|accepted| (accepted.lost_seq, accepted.lost_hash) == lost))
+}
+
 /// The newest checkpoint of the table, and the newest copy if that is another one.
 pub(crate) async fn newest_evidence(cx: &Context) -> Result<Vec<(&'static str, Checkpoint)>, GuardError> {
     // The bucket first: a copy is made after its row, so the row of every copy seen here is there.
@@ -122,13 +127,15 @@ pub(crate) async fn newest_evidence(cx: &Context) -> Result<Vec<(&'static str, C
     let copies = checkpoints::copies_from(cx, from).await?;
     let latest = checkpoints::latest(cx).await?;
     let mut evidence = Vec::new();
-    if let Some((_, bytes)) = copies.last()
-        && let Ok(copy) = Checkpoint::from_line(bytes)
-        && copy.chain == cx.chain
-        && copy.is_signed_by(&cx.ring)
-    {
-        evidence.push(("bucket", copy));
+    // The newest that can be believed: whoever may only add objects must not hide it behind junk.
+    let usable = copies.iter().rev().find_map(|(n, bytes)| {
+        let copy = Checkpoint::from_line(bytes).ok()?;
+        (copy.n == *n && copy.chain == cx.chain && copy.is_signed_by(&cx.ring)).then_some(copy)
+    });
+    if usable.is_none() && !copies.is_empty() {
+        tracing::warn!(chain = %cx.chain, copies = copies.len(), "no checkpoint copy in the bucket can be believed");
     }
+    evidence.extend(usable.map(|copy| ("bucket", copy)));
     if let Some(stored) = latest
         && evidence.iter().all(|(_, copy)| copy.digest() != stored.checkpoint.digest())
     {
@@ -137,8 +144,16 @@ pub(crate) async fn newest_evidence(cx: &Context) -> Result<Vec<(&'static str, C
     Ok(evidence)
 }
 
+/// Whether the event that a checkpoint vouches for is in the table, with its hash.
+pub(crate) async fn holds(cx: &Context, checkpoint: &Checkpoint, head: &Head) -> Result<bool, ReadError> {
+    if checkpoint.head_seq > head.seq {
+        return Ok(false);
+    }
+    Ok(hash_of(cx, checkpoint.head_seq, head).await? == Some(checkpoint.head_hash))
+}
+
 /// The hash of event `seq`, at or before the head.
-pub(crate) async fn hash_of(cx: &Context, seq: u64, head: &Head) -> Result<Option<Hash>, ReadError> {
+async fn hash_of(cx: &Context, seq: u64, head: &Head) -> Result<Option<Hash>, ReadError> {
     if seq == head.seq {
         return Ok(Some(head.hash));
     }

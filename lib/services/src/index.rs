@@ -9,7 +9,7 @@ use domain::event::Identity;
 use domain::hash::Hash;
 use domain::verify::Walk;
 use ports::{Condition, Key, KeyRange, Order, Row, TableError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Rows that one query reads.
 const PAGE: usize = 1000;
@@ -22,11 +22,30 @@ const CACHED_BLOCKS: usize = 64;
 /// # Errors
 /// The table, or damaged bytes.
 pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(), ReadError> {
-    let (watermark, _) = derive::watermark(cx, SCHEMA).await?;
+    let watermark = match derive::watermark(cx, SCHEMA).await {
+        Ok((watermark, _)) => watermark,
+        Err(TableError::Rejected(_)) => {
+            walk.index_mismatch(1);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut expected = 0;
+    // What a damaged block should have cannot be known; the walk has reported it.
+    let mut damaged = HashSet::new();
     for n in 1..=watermark.min(head_block) {
-        let Some(block) = get_block(cx, n).await? else { continue };
-        let Ok(derived) = derive_block(&block) else { continue };
+        let block = match get_block(cx, n).await {
+            Ok(Some(block)) => block,
+            Ok(None) | Err(ReadError::Damaged { .. }) => {
+                damaged.insert(n);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let Ok(derived) = derive_block(&block) else {
+            damaged.insert(n);
+            continue;
+        };
         let wanted = rows::derived(&cx.chain, SCHEMA, n, &derived);
         expected += wanted.len() - derived.accepted.len();
         let keys: Vec<Key> = wanted.iter().map(|(key, _)| key.clone()).collect();
@@ -41,11 +60,12 @@ pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(),
     for partition in partitions(cx) {
         let mut all = Pages::of(partition);
         while let Some(page) = all.next(cx).await? {
-            found += page.iter().filter(|row| block_of(row).is_none_or(|n| n <= watermark)).count();
+            let counts = |n: u64| n <= watermark && !damaged.contains(&n);
+            found += page.iter().filter(|row| block_of(row).is_none_or(counts)).count();
         }
     }
     if found > expected {
-        for row in invented(cx, head_block).await? {
+        for row in invented(cx, head_block, &damaged).await? {
             let marker = Marker::from_value(Identity(Hash::ZERO), &row.value);
             walk.index_mismatch(marker.map_or(0, |marker| marker.seq));
         }
@@ -61,7 +81,7 @@ pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(),
 pub async fn rebuild(cx: &Context) -> Result<u64, ReadError> {
     let key = rows::watermark(&cx.chain, SCHEMA);
     if let Some(row) = cx.table.get(&key).await?
-        && std::str::from_utf8(&row.value).ok().and_then(|n| n.parse::<u64>().ok()).is_none()
+        && std::str::from_utf8(&row.value).ok().and_then(|n| n.parse::<u64>().ok()).is_none_or(|n| n >= 1 << 53)
     {
         // Nobody can have derived from a row that holds no number.
         cx.table.put(&key, b"0".to_vec(), Condition::Unchanged(row.version)).await?;
@@ -74,7 +94,7 @@ pub async fn rebuild(cx: &Context) -> Result<u64, ReadError> {
         }
         done = to;
     }
-    for row in invented(cx, done).await? {
+    for row in invented(cx, done, &HashSet::new()).await? {
         match cx.table.delete(&row.key, &row.version).await {
             Ok(()) | Err(TableError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
@@ -84,12 +104,29 @@ pub async fn rebuild(cx: &Context) -> Result<u64, ReadError> {
     Ok(done)
 }
 
-/// Deletes the derived rows of blocks after `head`, which are no more.
+/// Whether a derived row names a block after `head`.
+pub(crate) async fn names_blocks_after(cx: &Context, head: u64) -> Result<bool, ReadError> {
+    for partition in partitions(cx) {
+        let mut all = Pages::of(partition);
+        while let Some(page) = all.next(cx).await? {
+            if page.iter().any(|row| block_of(row).is_some_and(|n| n > head)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes the derived rows of blocks after `head` that are not what a block of that number asks for.
 pub(crate) async fn forget_blocks_after(cx: &Context, head: u64) -> Result<(), ReadError> {
     for partition in partitions(cx) {
         let mut all = Pages::of(partition);
         while let Some(page) = all.next(cx).await? {
             for row in page.iter().filter(|row| block_of(row).is_some_and(|n| n > head)) {
+                // Somebody may have committed and derived a block of this number since.
+                if wanted_rows(cx, block_of(row).unwrap_or_default()).await?.get(&row.key) == Some(&row.value) {
+                    continue;
+                }
                 match cx.table.delete(&row.key, &row.version).await {
                     Ok(()) | Err(TableError::Conflict(_)) => {}
                     Err(error) => return Err(error.into()),
@@ -101,7 +138,7 @@ pub(crate) async fn forget_blocks_after(cx: &Context, head: u64) -> Result<(), R
 }
 
 /// Rows of blocks up to `head` that those blocks do not ask for, and rows that name none.
-async fn invented(cx: &Context, head: u64) -> Result<Vec<Row>, ReadError> {
+async fn invented(cx: &Context, head: u64, damaged: &HashSet<u64>) -> Result<Vec<Row>, ReadError> {
     let mut blocks: HashMap<u64, HashMap<Key, Vec<u8>>> = HashMap::new();
     let mut found = Vec::new();
     for partition in partitions(cx) {
@@ -112,7 +149,7 @@ async fn invented(cx: &Context, head: u64) -> Result<Vec<Row>, ReadError> {
                     found.push(row);
                     continue;
                 };
-                if n > head {
+                if n > head || damaged.contains(&n) {
                     // Written by somebody while this runs, or beyond the end: not ours to judge.
                     continue;
                 }

@@ -169,7 +169,8 @@ impl Walk<'_> {
                     continue;
                 }
                 if last_block.as_ref().is_none_or(|block| block.header.n != n) {
-                    if self.read == MAX_BLOCKS {
+                    // Not within the second that the cursor stands in: the next page must get further.
+                    if self.read >= MAX_BLOCKS && at_max < self.below.0 {
                         return Ok(Some(at_max));
                     }
                     self.read += 1;

@@ -3,13 +3,13 @@
 //! The signer reads every line since the last checkpoint in full before it vouches for it, and
 //! refuses a history that does not extend the one it vouched for last.
 
-use crate::Context;
-use crate::blocks::{ReadError, get_block};
+use crate::blocks::{ReadError, find_head, get_block};
 use crate::checkpoints::{self, CheckpointError, Stored};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::rows;
 use crate::tiles::{self, Tiles};
 use crate::view::View;
+use crate::{Context, derive};
 use domain::block::Head;
 use domain::checkpoint::{Checkpoint, Reason};
 use domain::hash::Hash;
@@ -82,6 +82,7 @@ impl From<CheckpointError> for SignError {
 pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, SignError> {
     let mut last = TableError::Unavailable("other signers were faster every time".to_owned());
     for _ in 0..MAX_ATTEMPTS {
+        bring_back_rows(cx).await?;
         let previous = checkpoints::latest(cx).await?;
         // Whoever makes the next one first makes sure that this one's copy is there.
         if let Some(previous) = &previous {
@@ -115,6 +116,25 @@ pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, Si
         return Ok(Some(checkpoint));
     }
     Err(last.into())
+}
+
+/// A row that is gone while its copy speaks of an event that is here comes back: the number is taken,
+/// and another checkpoint under it would contradict every copy that somebody kept.
+async fn bring_back_rows(cx: &Context) -> Result<(), SignError> {
+    let missing = checkpoints::missing_rows(cx).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (watermark, _) = derive::watermark(cx, rows::SCHEMA).await?;
+    let head = find_head(cx, watermark).await?;
+    for (n, line, checkpoint) in missing {
+        if !guard::holds(cx, &checkpoint, &head).await? {
+            break;
+        }
+        tracing::warn!(chain = %cx.chain, n, "the row of a checkpoint was gone; its copy brought it back");
+        checkpoints::bring_back(cx, n, line).await?;
+    }
+    Ok(())
 }
 
 async fn statement(
@@ -197,12 +217,8 @@ async fn trusted_state(cx: &Context, stored: &Stored, block: u64, edge: &Edge) -
 }
 
 async fn is_accepted(cx: &Context, checkpoint: &Checkpoint, head: &Head) -> Result<bool, SignError> {
-    let there = match checkpoint.head_seq > head.seq {
-        true => None,
-        false => guard::hash_of(cx, checkpoint.head_seq, head).await?,
-    };
     // The guard let it pass: either the event is there, or an operator accepted that it is not.
-    Ok(there != Some(checkpoint.head_hash))
+    Ok(!guard::holds(cx, checkpoint, head).await?)
 }
 
 fn gap(previous: Option<&Stored>, block: u64) -> SignError {

@@ -15,12 +15,13 @@ use domain::merkle::{Edge, Frontier, Tile, leaf};
 use ports::BucketError;
 
 pub(crate) struct Tiles {
-    frontier: Frontier,
+    /// `None` where the partial tiles to go on from are gone: then nothing is written before the
+    /// checkpoint is made, and all tiles are made from the chain after it.
+    frontier: Option<Frontier>,
 }
 
 impl Tiles {
-    /// Goes on from the partial tiles of a tree with this edge. Where they are missing or are not of
-    /// that tree, from nothing: then only [`ensure_published`]'s full walk makes them whole.
+    /// Goes on from the partial tiles of a tree with this edge, if they are there and of that tree.
     pub(crate) async fn load(cx: &Context, edge: &Edge) -> Result<Self, BucketError> {
         let mut levels = Vec::new();
         for (level, index, width) in Frontier::widths(edge.size()) {
@@ -34,19 +35,14 @@ impl Tiles {
             levels.push(bytes.chunks_exact(32).map(hash).collect());
         }
         let frontier = Frontier::of(edge.size(), levels);
-        if frontier.edge() == *edge {
-            return Ok(Self { frontier });
-        }
-        Ok(Self { frontier: Frontier::default() })
-    }
-
-    fn size(&self) -> u64 {
-        self.frontier.edge().size()
+        let frontier = (frontier.edge() == *edge).then_some(frontier);
+        Ok(Self { frontier })
     }
 
     pub(crate) async fn push(&mut self, cx: &Context, leaf: Hash) -> Result<(), BucketError> {
+        let Some(frontier) = &mut self.frontier else { return Ok(()) };
         let mut full = Vec::new();
-        self.frontier.push(leaf, &mut full);
+        frontier.push(leaf, &mut full);
         for tile in full {
             cx.bucket.put(&objects::tile(&cx.chain, &tile), &tile.bytes()).await?;
         }
@@ -55,14 +51,29 @@ impl Tiles {
 
     /// Writes the partial tiles, then the copy.
     pub(crate) async fn publish(self, cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
-        if self.size() != checkpoint.head_seq {
-            return publish_from_chain(cx, checkpoint).await;
+        let Some(frontier) = self.frontier else { return publish_from_chain(cx, checkpoint).await };
+        put_partial(cx, &frontier).await?;
+        put_copy(cx, checkpoint).await
+    }
+}
+
+async fn put_partial(cx: &Context, frontier: &Frontier) -> Result<(), BucketError> {
+    for tile in frontier.partial_tiles() {
+        cx.bucket.put(&objects::tile(&cx.chain, &tile), &tile.bytes()).await?;
+    }
+    Ok(())
+}
+
+/// A copy is evidence against the table, so another one under its name is never written over.
+async fn put_copy(cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
+    let (key, line) = (objects::checkpoint(&cx.chain, checkpoint.n), checkpoint.line());
+    match cx.bucket.get(&key).await? {
+        None => Ok(cx.bucket.put(&key, &line).await?),
+        Some(there) if there == line => Ok(()),
+        Some(_) => {
+            let text = format!("it holds another checkpoint than the table; run `verify`. key=`{key}`");
+            Err(BucketError::Rejected(text).into())
         }
-        for tile in self.frontier.partial_tiles() {
-            cx.bucket.put(&objects::tile(&cx.chain, &tile), &tile.bytes()).await?;
-        }
-        let key = objects::checkpoint(&cx.chain, checkpoint.n);
-        Ok(cx.bucket.put(&key, &checkpoint.line()).await?)
     }
 }
 
@@ -77,11 +88,11 @@ pub(crate) async fn ensure_published(cx: &Context, stored: &Stored) -> Result<()
 
 /// Builds the tiles of a checkpoint from the last copy's, or else from the first event.
 async fn publish_from_chain(cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
-    let (mut tiles, mut edge) = (Tiles { frontier: Frontier::default() }, Edge::default());
+    let (mut tiles, mut edge) = (Tiles { frontier: Some(Frontier::default()) }, Edge::default());
     let mut next_block = 1;
     if let Some((block, before)) = state_before(cx, checkpoint).await? {
         let loaded = Tiles::load(cx, &before).await?;
-        if loaded.size() == before.size() {
+        if loaded.frontier.is_some() {
             (tiles, edge, next_block) = (loaded, before, block + 1);
         }
     }
@@ -95,12 +106,10 @@ async fn publish_from_chain(cx: &Context, checkpoint: &Checkpoint) -> Result<(),
         next_block += 1;
     }
     // A checkpoint over lost history keeps its copy, which speaks for itself; it has no tiles.
-    if edge.root() == checkpoint.root_hash {
-        for tile in tiles.frontier.partial_tiles() {
-            cx.bucket.put(&objects::tile(&cx.chain, &tile), &tile.bytes()).await?;
-        }
+    if let Some(frontier) = tiles.frontier.filter(|_| edge.root() == checkpoint.root_hash) {
+        put_partial(cx, &frontier).await?;
     }
-    Ok(cx.bucket.put(&objects::checkpoint(&cx.chain, checkpoint.n), &checkpoint.line()).await?)
+    put_copy(cx, checkpoint).await
 }
 
 async fn state_before(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, Edge)>, GuardError> {

@@ -56,7 +56,7 @@ pub async fn verify(cx: &Context, request: Request, mut progress: impl FnMut(u64
     // that nothing newer than the head is held against it.
     let known = checkpoints::latest(cx).await.ok().flatten().map_or(0, |stored| stored.checkpoint.n);
     let copies = checkpoints::copies_from(cx, known).await;
-    let last_checkpoint = newest_number(cx).await?;
+    let last_checkpoint = newest_key(cx).await?;
     let (watermark, _) = derive::watermark(cx, SCHEMA).await.unwrap_or_default();
     let head = match find_head(cx, watermark).await {
         Ok(head) => head,
@@ -76,7 +76,7 @@ pub async fn verify(cx: &Context, request: Request, mut progress: impl FnMut(u64
     };
     let mut walk = Walk::new(options.clone(), Some(cx.chain.clone()), request.scratch);
     take_anchors(&mut walk, copies, &request.anchors);
-    let mut feed = Feed { cx, after: 0, last: last_checkpoint };
+    let mut feed = Feed { cx, after: String::new(), last: last_checkpoint };
     let mut pool = Pool::new(&options);
     for partition in 0..=head.block / rows::BLOCKS_PER_PARTITION {
         let name = rows::block_partition(&cx.chain, partition);
@@ -124,26 +124,28 @@ fn take_anchors(walk: &mut Walk, copies: Result<Vec<(u64, Vec<u8>)>, BucketError
     given.iter().for_each(|line| walk.checkpoint(line, Evidence::Anchor));
 }
 
-async fn newest_number(cx: &Context) -> Result<u64, TableError> {
+async fn newest_key(cx: &Context) -> Result<String, TableError> {
     let partition = rows::checkpoint_partition(&cx.chain);
     let rows = cx.table.query(&partition, &KeyRange::all(), Order::Descending, 1).await?;
-    Ok(rows.first().and_then(|row| row.key.sort.parse().ok()).unwrap_or_default())
+    Ok(rows.into_iter().next().map(|row| row.key.sort).unwrap_or_default())
 }
 
 /// Hands over checkpoints just ahead of the walk, so that memory holds a page of them.
 struct Feed<'a> {
     cx: &'a Context,
-    after: u64,
-    last: u64,
+    /// Key of the last checkpoint that was handed over.
+    after: String,
+    /// Key of the last that is to be.
+    last: String,
 }
 
 impl Feed<'_> {
     async fn up_to(&mut self, walk: &mut Walk, seq: u64) -> Result<(), TableError> {
         while !walk.has_checkpoints_beyond(seq) && self.after < self.last {
-            let page = checkpoints::lines_after(self.cx, self.after).await?;
+            let page = checkpoints::lines_after(self.cx, &self.after).await?;
             let Some((newest, _)) = page.last() else { break };
-            self.after = *newest;
-            for (_, line) in page.iter().filter(|(n, _)| *n <= self.last) {
+            self.after.clone_from(newest);
+            for (_, line) in page.iter().filter(|(key, _)| *key <= self.last) {
                 walk.checkpoint(line, Evidence::Chained);
             }
         }

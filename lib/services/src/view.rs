@@ -12,6 +12,7 @@ use domain::derived::{AcceptedBreak, Marker, derive_lines};
 use domain::event::Identity;
 use domain::hash::Hash;
 use domain::line::LineView;
+use ports::TableError;
 use std::collections::HashMap;
 
 pub(crate) struct View {
@@ -107,11 +108,10 @@ impl View {
             Some(digest) => digest,
             // Only a repeat asks for it, and repeats are few.
             None => {
-                let line = match get_block(cx, block).await? {
-                    Some(stored) => stored.line(seq).map_err(ReadError::damaged(block))?,
-                    None => None,
-                };
-                line.as_deref().and_then(LineView::of).map_or(Hash::ZERO, |view| view.draft_digest())
+                let gone = || TableError::Rejected(format!("block {block} is gone from under this process"));
+                let stored = get_block(cx, block).await?.ok_or_else(gone)?;
+                let line = stored.line(seq).map_err(ReadError::damaged(block))?;
+                line.as_deref().and_then(LineView::of).ok_or_else(gone)?.draft_digest()
             }
         };
         Ok(Some(Marker { identity: *identity, block, seq, digest }))

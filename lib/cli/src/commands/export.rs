@@ -33,19 +33,20 @@ pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Resu
     let companion = export.companion().await?;
     write(&beside(path, ".companion.json"), &[companion.canonical(), b"\n".to_vec()].concat())?;
     let mut checkpoints = Vec::new();
-    let mut after = 0;
+    let (mut after, mut count) = (String::new(), 0);
     loop {
-        let page = services::checkpoints::lines_after(cx, after).await?;
+        let page = services::checkpoints::lines_after(cx, &after).await?;
         let Some((newest, _)) = page.last() else { break };
-        after = *newest;
+        after.clone_from(newest);
+        count += page.len();
         page.iter().for_each(|(_, line)| checkpoints.extend([&line[..], b"\n"].concat()));
     }
     write(&beside(path, ".checkpoints"), &checkpoints)?;
     if json {
         super::print_json(&companion);
     } else {
-        let count = companion.as_object().and_then(|o| o.get("eventCount")?.as_u64()).unwrap_or_default();
-        eprintln!("wrote {count} events to {}, its companion and {after} checkpoints beside it", path.display());
+        let events = companion.as_object().and_then(|o| o.get("eventCount")?.as_u64()).unwrap_or_default();
+        eprintln!("wrote {events} events to {}, its companion and {count} checkpoints beside it", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,6 +25,9 @@ pub const MAX_COMPRESSED_BYTES: usize = 300 * 1024;
 /// Most plain bytes in one block: what a reader must be ready to hold.
 pub const MAX_PLAIN_BYTES: usize = 4 * 1024 * 1024;
 
+/// Beyond what JSON numbers carry exactly.
+const MAX_SEQ: u64 = 1 << 53;
+
 /// The last event that a new block builds on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -157,6 +160,9 @@ impl Header {
         if header.n == 0 || header.first_seq == 0 || header.count == 0 {
             return Err(Refusal::new("invalid-number", "n, firstSeq and count start at 1"));
         }
+        if header.n >= MAX_SEQ || header.first_seq.saturating_add(header.count) >= MAX_SEQ {
+            return Err(Refusal::new("invalid-number", "no chain reaches 2^53"));
+        }
         Ok(header)
     }
 }
@@ -268,6 +274,9 @@ impl Block {
         let mut plain = Vec::new();
         for member in self.member_ranges()? {
             unpacker.unpack(&self.body[member], &mut plain)?;
+            if plain.len() > MAX_PLAIN_BYTES {
+                return Err(Refusal::new("block-unreadable", "it unpacks to more than a block may hold"));
+            }
         }
         Ok(plain)
     }

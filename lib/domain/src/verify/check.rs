@@ -17,6 +17,9 @@ use std::io::Read;
 /// Plain bytes that a block may unpack to before it is taken for a bomb.
 const MAX_BLOCK_PLAIN: u64 = 2 * crate::block::MAX_PLAIN_BYTES as u64;
 
+/// Lines that a block may hold before the rest of it is not looked at.
+const MAX_BLOCK_LINES: usize = 2 * crate::block::MAX_EVENTS;
+
 /// A run of bytes to check.
 #[derive(Debug)]
 pub enum Chunk {
@@ -128,8 +131,16 @@ fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
         } else {
             lines.take_provable(&plain);
         }
+        if lines.checked.items.len() > MAX_BLOCK_LINES {
+            break;
+        }
     }
     let summary = lines.summary.take();
+    if checked.items.is_empty() || checked.items.len() > MAX_BLOCK_LINES {
+        // A header over nothing, or over more than any writer puts under one.
+        checked.items.truncate(MAX_BLOCK_LINES);
+        checked.items.push(Item::Damage);
+    }
     let damaged = checked.items.iter().any(|i| !matches!(i, Item::Line(line) if line.computed.is_none()));
     if let (Ok(header), Some(summary), false) = (header, summary, damaged)
         && summary.linked
@@ -180,7 +191,8 @@ impl<'a> Lines<'a> {
     fn take(&mut self, plain: &[u8]) -> u64 {
         self.checked.items.reserve(plain.len() / 512);
         let (mut rest, mut count) = (plain, 0);
-        while !rest.is_empty() {
+        let most = if self.checked.block.is_some() { MAX_BLOCK_LINES } else { usize::MAX };
+        while !rest.is_empty() && self.checked.items.len() <= most {
             let (line, ended, after) = match memchr(b'\n', rest) {
                 Some(at) => (&rest[..at], true, &rest[at + 1..]),
                 None => (rest, false, &rest[..0]),

@@ -4,7 +4,7 @@
 
 use super::Options;
 use super::check::{Fingerprint, fingerprint};
-use crate::block::{Header, gzip, member_ranges, split_row};
+use crate::block::{Header, MAX_EVENTS, gzip, member_ranges, split_row};
 use crate::event::Event;
 use crate::hash::Hash;
 use crate::line::TextView;
@@ -46,7 +46,8 @@ pub(super) fn block(n: u64, row: &[u8], options: &Options) -> Option<Sound> {
     for (member, range) in header.members.iter().zip(member_ranges(&header.members, body.len())?) {
         plain.clear();
         unpacker.unpack(&body[range], &mut plain).ok()?;
-        if run.take(&plain)? != member.events {
+        let lines = run.take(&plain)?;
+        if lines != member.events || run.sound.as_ref().is_some_and(|sound| sound.hashes.len() > MAX_EVENTS) {
             return None;
         }
     }

@@ -173,7 +173,8 @@ impl Walk {
         let disputed = self.anchors.iter().any(|anchor| {
             anchor.n == checkpoint.n
                 && anchor.digest() != checkpoint.digest()
-                && anchor.head_hash == checkpoint.head_hash
+                // About one event, the hash decides which of the two is wrong.
+                && (anchor.head_hash == checkpoint.head_hash || anchor.head_seq != checkpoint.head_seq)
         });
         let follows = in_order && !disputed;
         if !follows {

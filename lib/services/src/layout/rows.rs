@@ -71,6 +71,11 @@ pub fn accepted(chain: &ChainName, lost_seq: u64, lost_hash: &Hash) -> Key {
     Key::new(format!("accepted#{chain}"), format!("{}-{lost_hash}", number(lost_seq)))
 }
 
+/// A break that is being accepted: there only while that is under way.
+pub fn accepting(chain: &ChainName) -> Key {
+    Key::new(format!("accepting#{chain}"), "now")
+}
+
 /// All derived rows of one block.
 pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
     let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());
