@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Pages that are kept in memory, in KiB.
-const CACHE_KIB: i64 = 64 * 1024;
+const CACHE_KIB: i64 = 32 * 1024;
 /// Pages of 4 KiB that the write-ahead log takes before they are copied into the file.
 const CHECKPOINT_PAGES: i64 = 16 * 1024;
 /// How long a call waits for another process's write before it says that the file is busy.
