@@ -46,7 +46,8 @@ async fn root_edge_and_tiles_are_those_of_the_lines() {
     }
     let latest = services::checkpoints::latest(&world.cx).await.unwrap().unwrap();
     assert_eq!((latest.checkpoint.n, latest.checkpoint.root_hash), (signed, edge.root()));
-    assert_eq!(latest.state.unwrap().1, edge);
+    let left = services::checkpoints::edge(&world.cx, &latest.checkpoint).await.unwrap();
+    assert_eq!(left.unwrap().1, edge);
     let tile = |path: &str| {
         let key = format!("tiles/{}/{path}", world.cx.chain);
         let bucket = world.bucket.clone();
@@ -79,8 +80,9 @@ async fn lost_copies_tiles_and_edges_are_made_again() {
         assert_eq!(world.bucket.get(&key).await.unwrap(), bytes, "{key}");
     }
     // Somebody wipes what the signer left for itself: it reads the chain from the start.
-    let key = rows::checkpoint(&world.cx.chain, 1);
-    world.table.put(&key, bytes.clone(), Condition::Any).await.unwrap();
+    let first = services::checkpoints::latest(&world.cx).await.unwrap().unwrap().checkpoint;
+    let key = rows::edge(&world.cx.chain, 1, &first.head_hash);
+    world.table.put(&key, b"3 soup".to_vec(), Condition::Any).await.unwrap();
     append(&world.cx, 300, 310, 100).await;
     let second = sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
     assert_eq!(second.head_seq, 310);
@@ -92,7 +94,7 @@ async fn every_outcome_of_the_slots_write_leaves_one_checkpoint() {
     for fate in [Fate::Throttled, Fate::Lost, Fate::AppliedButUnknown, Fate::AppliedLater] {
         let world = World::default();
         append(&world.cx, 0, 10, 5).await;
-        let faulty = world.over(Arc::new(FaultyTable::new(Arc::new(world.table.clone()), [fate])));
+        let faulty = world.over(Arc::new(FaultyTable::new(Arc::new(world.table.clone()), [Fate::Fine, fate])));
         let first = sign(&faulty, Reason::Interval).await;
         if let Err(error) = &first {
             assert!(matches!(fate, Fate::Throttled), "{fate:?}: {error}");
@@ -133,4 +135,30 @@ async fn enough_events_ask_for_a_checkpoint_through_the_queue() {
     let signed = services::drain::sign_requested(&world.cx).await.unwrap().unwrap();
     assert_eq!((signed.reason, signed.head_seq), (Reason::Threshold, 150));
     assert_eq!(services::drain::sign_requested(&world.cx).await.unwrap(), None);
+}
+
+/// Whichever byte of a checkpoint's row is changed, it is named; the next signer mends the row from
+/// its copy.
+#[tokio::test]
+async fn every_byte_of_a_checkpoint_counts() {
+    let world = World::default();
+    append(&world.cx, 0, 20, 10).await;
+    sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    let key = rows::checkpoint(&world.cx.chain, 1);
+    let row = world.table.get(&key).await.unwrap().unwrap().value;
+    for at in 0..row.len() {
+        let mut changed = row.clone();
+        changed[at] ^= 0x01;
+        world.table.put(&key, changed, Condition::Any).await.unwrap();
+        let found = super::report(&world.cx).await.first_break.unwrap_or_else(|| panic!("byte {at} does not count"));
+        assert_eq!(found.kind, domain::verify::BreakKind::CheckpointSignatureMismatch, "byte {at}");
+    }
+    // Writers are not stopped by it, and the next signer has a sound one to build on.
+    append(&world.cx, 20, 30, 10).await;
+    world.table.put(&key, b"soup".to_vec(), Condition::Any).await.unwrap();
+    append(&world.cx, 30, 40, 10).await;
+    let next = sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    assert_eq!((next.n, next.head_seq), (2, 40));
+    assert_eq!(world.table.get(&key).await.unwrap().unwrap().value, row);
+    assert_intact(&world.cx, 40).await;
 }

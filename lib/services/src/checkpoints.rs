@@ -11,15 +11,13 @@ use ports::{BucketError, Condition, KeyRange, Order, TableError};
 /// Objects or rows that one call lists.
 const PAGE: usize = 500;
 
-/// A checkpoint, and what its signer left for the next.
+/// A checkpoint as it is stored.
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
     /// Its line, without LF.
     pub line: Vec<u8>,
-    /// The block that ends with its head, and the tree's right edge there; `None` if unreadable.
-    pub state: Option<(u64, Edge)>,
 }
 
 /// The checkpoints cannot be read.
@@ -58,10 +56,20 @@ pub async fn get(cx: &Context, n: u64) -> Result<Option<Stored>, CheckpointError
 
 fn stored(row: ports::Row) -> Result<Stored, CheckpointError> {
     let n = row.key.sort.parse().unwrap_or_default();
-    let line = rows::checkpoint_line(&row.value).to_vec();
+    let line = row.value;
     let checkpoint = Checkpoint::from_line(&line).map_err(|refusal| CheckpointError::Damaged { n, refusal })?;
-    let state = rows::checkpoint_state(&row.value, checkpoint.head_seq);
-    Ok(Stored { checkpoint, line, state })
+    Ok(Stored { checkpoint, line })
+}
+
+/// What the signer of a checkpoint left for the next: the block that ends with its head, and the
+/// tree's right edge there. `None` where that is gone or is not the checkpoint's tree.
+///
+/// # Errors
+/// The table.
+pub async fn edge(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, Edge)>, TableError> {
+    let row = cx.table.get(&rows::edge(&cx.chain, checkpoint.n, &checkpoint.head_hash)).await?;
+    let parts = row.and_then(|row| rows::edge_parts(&row.value, checkpoint.head_seq));
+    Ok(parts.filter(|(_, edge)| edge.root() == checkpoint.root_hash))
 }
 
 /// The lines of the checkpoints behind the key `after` (empty: from the first), each with its key, in
@@ -73,7 +81,7 @@ pub async fn lines_after(cx: &Context, after: &str) -> Result<Vec<(String, Vec<u
     let partition = rows::checkpoint_partition(&cx.chain);
     let range = if after.is_empty() { KeyRange::all() } else { KeyRange::after(after) };
     let rows = cx.table.query(&partition, &range, Order::Ascending, PAGE).await?;
-    Ok(rows.into_iter().map(|row| (row.key.sort, rows::checkpoint_line(&row.value).to_vec())).collect())
+    Ok(rows.into_iter().map(|row| (row.key.sort, row.value)).collect())
 }
 
 /// The copies with a number of at least `from`, in order.
@@ -104,16 +112,44 @@ pub async fn copies_from(cx: &Context, from: u64) -> Result<Vec<(u64, Vec<u8>)>,
 /// # Errors
 /// The table, a damaged row, or the bucket.
 pub(crate) async fn missing_rows(cx: &Context) -> Result<Vec<(u64, Vec<u8>, Checkpoint)>, GuardError> {
-    let newest = latest(cx).await?.map_or(0, |stored| stored.checkpoint.n);
+    let newest = newest_number(cx).await?;
     let copies = copies_from(cx, newest + 1).await?;
     // Somebody may have made them just now.
-    let newest = latest(cx).await?.map_or(0, |stored| stored.checkpoint.n);
+    let newest = newest_number(cx).await?;
     let believed = copies.into_iter().filter(|(n, _)| *n > newest).filter_map(|(n, line)| {
         let checkpoint = Checkpoint::from_line(&line).ok()?;
         let ours = checkpoint.n == n && checkpoint.chain == cx.chain && checkpoint.is_signed_by(&cx.ring);
         ours.then_some((n, line, checkpoint))
     });
     Ok(believed.collect())
+}
+
+/// The greatest number under which there is a row, whatever it holds.
+pub(crate) async fn newest_number(cx: &Context) -> Result<u64, TableError> {
+    let partition = rows::checkpoint_partition(&cx.chain);
+    let rows = cx.table.query(&partition, &KeyRange::all(), Order::Descending, 1).await?;
+    Ok(rows.first().and_then(|row| row.key.sort.parse().ok()).unwrap_or_default())
+}
+
+/// A newest row that holds no checkpoint would stop every signer. Its copy, if that can be believed,
+/// is written over it.
+///
+/// # Errors
+/// The table or the bucket.
+pub(crate) async fn mend_newest(cx: &Context) -> Result<(), GuardError> {
+    let Err(CheckpointError::Damaged { n, .. }) = latest(cx).await else { return Ok(()) };
+    let key = rows::checkpoint(&cx.chain, n);
+    let (Some(row), Some(copy)) = (cx.table.get(&key).await?, cx.bucket.get(&objects::checkpoint(&cx.chain, n)).await?)
+    else {
+        return Ok(());
+    };
+    let believed = Checkpoint::from_line(&copy)
+        .is_ok_and(|checkpoint| checkpoint.n == n && checkpoint.chain == cx.chain && checkpoint.is_signed_by(&cx.ring));
+    if believed {
+        tracing::warn!(chain = %cx.chain, n, "the row of a checkpoint was damaged; its copy replaced it");
+        cx.table.put(&key, copy, Condition::Unchanged(row.version)).await?;
+    }
+    Ok(())
 }
 
 /// Puts a checkpoint's row back; what its signer left for the next is made anew from the chain.

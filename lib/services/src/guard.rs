@@ -123,9 +123,16 @@ pub(crate) async fn is_accepted(cx: &Context, lost: (u64, Hash)) -> Result<bool,
 /// The newest checkpoint of the table, and the newest copy if that is another one.
 pub(crate) async fn newest_evidence(cx: &Context) -> Result<Vec<(&'static str, Checkpoint)>, GuardError> {
     // The bucket first: a copy is made after its row, so the row of every copy seen here is there.
-    let from = checkpoints::latest(cx).await?.map_or(0, |stored| stored.checkpoint.n);
+    let from = checkpoints::newest_number(cx).await?;
     let copies = checkpoints::copies_from(cx, from).await?;
-    let latest = checkpoints::latest(cx).await?;
+    let latest = match checkpoints::latest(cx).await {
+        Ok(latest) => latest,
+        Err(CheckpointError::Damaged { n, refusal }) => {
+            tracing::error!(chain = %cx.chain, n, %refusal, "the newest checkpoint is damaged; run `verify`");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut evidence = Vec::new();
     // The newest that can be believed: whoever may only add objects must not hide it behind junk.
     let usable = copies.iter().rev().find_map(|(n, bytes)| {

@@ -98,12 +98,13 @@ pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, Si
         let checkpoint = statement(cx, previous.as_ref(), &view.head, &edge, reason).await?;
         let line = checkpoint.line();
         let key = rows::checkpoint(&cx.chain, checkpoint.n);
-        let value = rows::checkpoint_value(&line, view.head.block, &edge);
-        match cx.table.put(&key, value, Condition::Absent).await {
+        let edge_key = rows::edge(&cx.chain, checkpoint.n, &checkpoint.head_hash);
+        cx.table.put(&edge_key, rows::edge_value(view.head.block, &edge), Condition::Any).await?;
+        match cx.table.put(&key, line.clone(), Condition::Absent).await {
             Ok(_) => {}
             Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => {
                 let there = cx.table.get(&key).await?;
-                if there.is_none_or(|row| rows::checkpoint_line(&row.value) != line) {
+                if there.is_none_or(|row| row.value != line) {
                     // Another's, or not there yet: read again and sign only what lies beyond.
                     last = error;
                     continue;
@@ -121,6 +122,7 @@ pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, Si
 /// A row that is gone while its copy speaks of an event that is here comes back: the number is taken,
 /// and another checkpoint under it would contradict every copy that somebody kept.
 async fn bring_back_rows(cx: &Context) -> Result<(), SignError> {
+    checkpoints::mend_newest(cx).await?;
     let missing = checkpoints::missing_rows(cx).await?;
     if missing.is_empty() {
         return Ok(());
@@ -166,10 +168,12 @@ async fn statement(
 /// Walks from the last checkpoint to the head, reading every line in full; the tree there, and the
 /// tiles that grew.
 async fn extend(cx: &Context, previous: Option<&Stored>, head: &Head) -> Result<(Edge, Tiles), SignError> {
-    let start = previous.and_then(|p| Some((p, p.state.clone()?)));
-    let start = match start {
-        Some((p, (block, edge))) if trusted_state(cx, p, block, &edge).await? => Some((p, block, edge)),
-        _ => None,
+    let start = match previous {
+        Some(p) => match checkpoints::edge(cx, &p.checkpoint).await? {
+            Some((block, edge)) if ends_with(cx, block, &p.checkpoint).await? => Some((p, block, edge)),
+            _ => None,
+        },
+        None => None,
     };
     let (mut edge, mut next_block, mut hash) = match &start {
         Some((p, block, edge)) => (edge.clone(), block + 1, p.checkpoint.head_hash),
@@ -206,10 +210,9 @@ async fn extend(cx: &Context, previous: Option<&Stored>, head: &Head) -> Result<
     Ok((edge, tiles))
 }
 
-/// Whether what the last signer left is what its checkpoint says; if not, the tree is built anew.
-async fn trusted_state(cx: &Context, stored: &Stored, block: u64, edge: &Edge) -> Result<bool, SignError> {
-    let checkpoint = &stored.checkpoint;
-    if edge.root() != checkpoint.root_hash || !checkpoint.is_signed_by(&cx.ring) {
+/// Whether a signed checkpoint's head is the end of this block. If not, the tree is built anew.
+async fn ends_with(cx: &Context, block: u64, checkpoint: &Checkpoint) -> Result<bool, SignError> {
+    if !checkpoint.is_signed_by(&cx.ring) {
         return Ok(false);
     }
     let header = get_block(cx, block).await?.map(|block| block.header);

@@ -5,7 +5,7 @@
 
 use crate::Context;
 use crate::blocks::{ReadError, get_block};
-use crate::checkpoints::{self, Stored};
+use crate::checkpoints::{self, CheckpointError, Stored};
 use crate::guard::GuardError;
 use crate::layout::objects;
 use domain::block::views;
@@ -114,6 +114,9 @@ async fn publish_from_chain(cx: &Context, checkpoint: &Checkpoint) -> Result<(),
 
 async fn state_before(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, Edge)>, GuardError> {
     let Some(n) = checkpoint.n.checked_sub(1).filter(|n| *n > 0) else { return Ok(None) };
-    let stored = checkpoints::get(cx, n).await?;
-    Ok(stored.and_then(|stored| stored.state.filter(|(_, edge)| edge.root() == stored.checkpoint.root_hash)))
+    match checkpoints::get(cx, n).await {
+        Ok(Some(stored)) => Ok(checkpoints::edge(cx, &stored.checkpoint).await?),
+        Ok(None) | Err(CheckpointError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -97,22 +97,21 @@ pub fn checkpoint(chain: &ChainName, n: u64) -> Key {
     Key::new(checkpoint_partition(chain), number(n))
 }
 
-/// Value of a checkpoint's row: its line, LF, and for the next signer the number of the block that
-/// ends with its head and the right edge of the tree.
-pub fn checkpoint_value(line: &[u8], block: u64, edge: &Edge) -> Vec<u8> {
+/// What the signer of a checkpoint leaves for the next. Its own row, so that a checkpoint's row is its
+/// line and nothing else; the head is in the key, so that signers who race do not share one.
+pub fn edge(chain: &ChainName, n: u64, head_hash: &Hash) -> Key {
+    Key::new(format!("edge#{chain}"), format!("{}-{head_hash}", number(n)))
+}
+
+/// The number of the block that ends with the checkpoint's head, and the right edge of the tree.
+pub fn edge_value(block: u64, edge: &Edge) -> Vec<u8> {
     let roots: Vec<String> = edge.roots().iter().map(|root| root.to_hex()).collect();
-    [line, format!("\n{block} {}", roots.join(" ")).as_bytes()].concat()
+    format!("{block} {}", roots.join(" ")).into_bytes()
 }
 
-/// The line in a checkpoint's row.
-pub fn checkpoint_line(value: &[u8]) -> &[u8] {
-    value.split(|b| *b == b'\n').next().unwrap_or_default()
-}
-
-/// What a checkpoint's row holds for the next signer; `size` is the checkpoint's `headSeq`.
-pub fn checkpoint_state(value: &[u8], size: u64) -> Option<(u64, Edge)> {
-    let rest = value.splitn(2, |b| *b == b'\n').nth(1)?;
-    let mut parts = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
+/// Reads it; `size` is the checkpoint's `headSeq`.
+pub fn edge_parts(value: &[u8], size: u64) -> Option<(u64, Edge)> {
+    let mut parts = std::str::from_utf8(value).ok()?.split(' ');
     let block = parts.next()?.parse().ok()?;
     let roots = parts.map(|root| Hash::from_hex(root.as_bytes())).collect::<Option<_>>()?;
     Some((block, Edge::of(size, roots)?))
