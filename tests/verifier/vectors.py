@@ -2,8 +2,8 @@
 refusals with pointers, times and ids in any spelling, inclusion proofs, a hot store's blocks and markers."""
 import base64, datetime, io, json, pathlib, re, zlib
 from contextlib import suppress
-from verify import (EVENT, OPTIONAL, TIME, TYPES, ZEROS, Line, Walk, exact_number, id_of, jcs, judge, read,
-                    sha256_hex, tree_hash)
+from verify import (EVENT, OPTIONAL, REFUSED, TIME, TYPES, Line, Walk, exact_number, id_of, jcs, judge,
+                    read_object, sha256_hex)
 
 class Refusal(Exception):
     """Its arguments are `code` and `pointer`."""
@@ -21,22 +21,14 @@ def without(members, *names):
 # ---- Events in any JSON spelling (sections 1 and 2)
 TOKEN = re.compile(r'[ \t\n\r]*("(?:[^"\\]|\\.)*"|[^][{}:," \t\n\r]+|[^ \t\n\r])', re.DOTALL)
 
-class Number(str):
-    """The text of one."""
-
 def read_scalar(token, pointer):
     try:
-        value = json.loads(token, parse_int=Number, parse_float=Number, parse_constant=int)  # int refuses NaN
-    except ValueError:
-        raise Refusal("invalid-json", pointer)
-    if isinstance(value, Number):
-        try:
-            return exact_number(value)
-        except ValueError as error:
-            raise Refusal(str(error), pointer)
-    if isinstance(value, str):
-        check(not re.search("[\ud800-\udfff]", value), "lone-surrogate", pointer)
-        check("\0" not in value, "nul-character", pointer)
+        value = json.loads(token, parse_int=exact_number, parse_float=exact_number, parse_constant=int)
+    except ValueError as error:  # int takes no NaN
+        raise Refusal(str(error) if str(error).startswith("number-") else "invalid-json", pointer)
+    text = value if isinstance(value, str) else ""
+    check(not re.search("[\ud800-\udfff]", text), "lone-surrogate", pointer)
+    check("\0" not in text, "nul-character", pointer)
     return value
 
 def read_value(tokens, pointer):
@@ -101,11 +93,11 @@ def take_in(said):
 def root_by_proof(entry, index, size, path):
     """As RFC 9162, section 2.1.3.2, but from the top; no root if the path does not fit."""
     if size == 1 or not path:
-        return tree_hash(b"\0", entry) if (size, index, path) == (1, 0, []) else b""
-    split, sibling = 1 << (size - 1).bit_length() - 1, bytes.fromhex(path[-1])
-    if index < split:
-        return tree_hash(b"\1", root_by_proof(entry, index, split, path[:-1]), sibling)
-    return tree_hash(b"\1", sibling, root_by_proof(entry, index - split, size - split, path[:-1]))
+        return sha256_hex(bytes.fromhex("00" + entry)) if (size, index, path) == (1, 0, []) else ""
+    split = 1 << (size - 1).bit_length() - 1
+    left, right = ((root_by_proof(entry, index, split, path[:-1]), path[-1]) if index < split else
+                   (path[-1], root_by_proof(entry, index - split, size - split, path[:-1])))
+    return sha256_hex(bytes.fromhex("01" + left + right))
 
 # ---- Blocks and markers (sections 6 and 7)
 HEADER = dict.fromkeys(("n", "firstSeq", "count"), int) | {"members": list} | dict.fromkeys(
@@ -126,36 +118,44 @@ def gzip_members(body):
         yield data, at - start, stream.eof
 
 class BlockWalk(Walk):
-    def __init__(self, start):
-        super().__init__(start)
-        self.chained = []  # the events that are believed, and their blocks
+    def __init__(self, *start):
+        super().__init__(*start)
+        self.chained, self.bytes_lost = [], False  # chained: the events that are believed, and their blocks
 
-    def unreadable(self, n, lines_lost):
-        self.breaks.append({"kind": "block-unreadable", "block": n, "seq": self.seq + 1})
+    def unreadable(self, lines_lost):
+        self.breaks.append({"kind": "block-unreadable", "seq": self.seq + 1})
         if lines_lost:
-            self.bytes_lost, self.tail_lost, self.links, self.peaks = True, True, {None}, None
+            self.bytes_lost, self.tail_lost, self.tree_known = True, True, False
+
+    def line(self, line):
+        if self.bytes_lost:  # the line is taken as it stands
+            self.seq, self.links = line.event["seq"] - 1 if line.believed else self.seq, (None,)
+        self.bytes_lost = False
+        super().line(line)
 
     def block(self, n, row):
         head, _, body = row.partition(b"\n")
         header, breaks_before, lines, sizes = None, len(self.breaks), [], []
-        with suppress(ValueError, TypeError, RecursionError):
-            said, canonical = read(head)
-            if canonical == head and {name: type(value) for name, value in dict(said).items()} == HEADER:
+        with suppress(*REFUSED):
+            said, canonical = read_object(head)
+            if canonical == head and {name: type(value) for name, value in said.items()} == HEADER:
                 header = said
         if header is None or not body:
-            self.unreadable(n, lines_lost=not body)
+            self.unreadable(lines_lost=not body)
         for data, size, whole in gzip_members(body):
-            came_out = [Line(raw) for raw in io.BytesIO(data).readlines()]
+            came_out = [Line(raw) for raw in io.BytesIO(data)]
             for line in came_out:
                 if not whole and not line.believed:
                     break
-                self.line(line, block=n)
+                self.line(line)
                 self.chained += [(line.event, n)] if line.believed else []
             if not whole:
-                self.unreadable(n, lines_lost=True)
+                self.unreadable(lines_lost=True)
             lines, sizes = lines + came_out, sizes + [[len(came_out), size]]
         if len(self.breaks) == breaks_before:
             self.check_header(header, n, lines, sizes, body)
+        for its_break in self.breaks[breaks_before:]:
+            its_break["block"] = n
 
     def check_header(self, header, n, lines, sizes, body):
         first, times = lines[0].event, [line.event["at"] for line in lines]
@@ -169,7 +169,7 @@ class BlockWalk(Walk):
         differing = [name for name in truth if truth[name] != header[name]]
         if differing:
             self.breaks.append(
-                {"kind": "block-header-mismatch", "seq": first["seq"], "block": n, "member": differing[0]})
+                {"kind": "block-header-mismatch", "seq": first["seq"], "member": differing[0]})
 
     def check_markers(self, markers):
         left, breaks = dict(markers), []
@@ -198,20 +198,19 @@ def chain_cases(document):
     for line in lines:
         walk.line(line)
     counts = {"held": walk.held, "breaks": walk.breaks, "some roots": bool(document["roots"]),
-              "some proofs": bool(document["proofs"]), "chain": walk.chain, "headHash": walk.last_hash}
+              "some proofs": bool(document["proofs"]), "chain": walk.chain, "headHash": walk.head["hash"]}
     yield "lines", document | {"held": 200, "breaks": [], "some roots": True, "some proofs": True}, counts
     for size, root in document["roots"].items():
-        yield "root " + size, {"root": root}, {"root": walk.at[int(size)][1]}
+        yield "root " + size, {"root": root}, {"root": walk.root(0, int(size))}
     for proof in document["proofs"]:
         index, size = proof["index"], proof["size"]
-        root = root_by_proof(bytes.fromhex(lines[index].stored), index, size, proof["path"]).hex()
-        yield f"proof {index} of {size}", {"root": walk.at[size][1]}, {"root": root}
+        root = root_by_proof(lines[index].stored, index, size, proof["path"])
+        yield f"proof {index} of {size}", {"root": walk.root(0, size)}, {"root": root}
 
 def verification_cases(document):
     for case in document["cases"]:
-        start = case["start"] or {"seq": 1, "prevHash": ZEROS}
-        walk = BlockWalk((start["seq"], start["prevHash"]))
-        for raw in io.BytesIO(base64.b64decode(case.get("linesBase64", ""))).readlines():
+        walk = BlockWalk(*(case["start"][name] for name in ("seq", "prevHash") if case["start"]))
+        for raw in io.BytesIO(base64.b64decode(case.get("linesBase64", ""))):
             walk.line(Line(raw))
         for block in case.get("blocks", []):
             walk.block(block["n"], base64.b64decode(block["rowBase64"]))
