@@ -195,3 +195,20 @@ async fn accepting_survives_a_crash_at_every_write() {
         }
     }
 }
+
+/// Events that no checkpoint covered yet: their loss, too, stays reported after it was accepted.
+#[tokio::test]
+async fn an_accepted_loss_of_unsigned_events_stays_reported() {
+    let world = signed_world().await;
+    append(&world.cx, 60, 80, 10).await;
+    derive(&world.cx, SCHEMA, u64::MAX).await.unwrap();
+    remove_block(&world, 8).await;
+    assert_eq!(first_break(&world.cx).await, (BreakKind::IndexMismatch, Some(71)));
+    assert_eq!(accept_break(&world.cx, "anna").await.unwrap(), 71);
+    assert_eq!(first_break(&world.cx).await, (BreakKind::IndexMismatch, Some(71)));
+    append(&world.cx, 70, 90, 10).await;
+    assert_eq!(times_chained(&world.cx, 90).await, [1; 90]);
+    sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    services::index::rebuild(&world.cx).await.unwrap();
+    assert_eq!(first_break(&world.cx).await, (BreakKind::IndexMismatch, Some(71)));
+}

@@ -19,6 +19,17 @@ pub enum DataError {
         /// Why.
         source: io::Error,
     },
+    /// There is none, and the command makes none.
+    #[error("there is no data directory {}; `dezky record` makes one, or check --data", .0.display())]
+    None(PathBuf),
+    /// A file is gone while the log is there: a new one would be another installation's.
+    #[error("{} is missing although there is a log beside it; restore it from a backup, or set {setting}", .path.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
+        /// What takes its place.
+        setting: &'static str,
+    },
     /// A file in it does not hold what it should.
     #[error("{} does not hold {what}; restore it from a backup", .path.display())]
     Malformed {
@@ -31,7 +42,14 @@ pub enum DataError {
 
 /// A directory that holds everything of one embedded installation.
 #[derive(Debug, Clone)]
-pub struct DataDirectory(PathBuf);
+pub struct DataDirectory(PathBuf, Use);
+
+/// Whether the directory held a log when it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    New,
+    Old,
+}
 
 impl DataDirectory {
     /// Uses this directory, and makes it at first use, readable by its owner only.
@@ -43,7 +61,16 @@ impl DataDirectory {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|source| DataError::Io { path: folder, source })?;
         }
-        Ok(Self(path.to_owned()))
+        let there = path.join("table.db").exists();
+        Ok(Self(path.to_owned(), if there { Use::Old } else { Use::New }))
+    }
+
+    /// Uses this directory, which must be there.
+    ///
+    /// # Errors
+    /// No such directory, or whatever keeps it from being used.
+    pub fn open_existing(path: &Path) -> Result<Self, DataError> {
+        if path.is_dir() { Self::open(path) } else { Err(DataError::None(path.to_owned())) }
     }
 
     /// `TABLE_URL` by default.
@@ -61,13 +88,14 @@ impl DataDirectory {
         format!("file:{}", self.0.join("bucket").display())
     }
 
-    /// A key of 32 bytes in hex from `keys/<name>`, made at first use. Several processes that start
-    /// at once get the same.
+    /// A key of 32 bytes in hex from `keys/<name>`, made at first use, unless
+    /// there is a log already. Several processes that start at once get the same.
     ///
     /// # Errors
     /// A file that cannot be read or made, or that holds something else.
-    pub fn key(&self, name: &str, ids: &dyn Ids) -> Result<String, DataError> {
+    pub fn key(&self, name: &str, setting: &'static str, ids: &dyn Ids) -> Result<String, DataError> {
         let path = self.0.join("keys").join(name);
+        self.must_be_there(&path, setting)?;
         let text = read_or_make(&path, || format!("{}{}\n", hex(&ids.nonce()), hex(&ids.nonce())))?;
         let text = text.trim().to_owned();
         let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -80,8 +108,18 @@ impl DataDirectory {
     /// A file that cannot be read or made, or that holds something else.
     pub fn chain(&self, ids: &dyn Ids) -> Result<ChainName, DataError> {
         let path = self.0.join("chain");
+        self.must_be_there(&path, "AUDIT_CHAIN")?;
         let text = read_or_make(&path, || format!("local-{}\n", hex(&ids.nonce()[..4])))?;
         ChainName::new(text.trim()).map_err(|_| DataError::Malformed { path, what: "a chain's name" })
+    }
+}
+
+impl DataDirectory {
+    fn must_be_there(&self, path: &Path, setting: &'static str) -> Result<(), DataError> {
+        if self.1 == Use::Old && !path.exists() {
+            return Err(DataError::Missing { path: path.to_owned(), setting });
+        }
+        Ok(())
     }
 }
 

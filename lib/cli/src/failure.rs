@@ -3,25 +3,38 @@
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
+use std::process::ExitCode;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    text: String,
+    usage: bool,
+}
 
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), usage: false }
+    }
+
+    /// What was asked for cannot be meant: exit code 2.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self { text: text.into(), usage: true }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        if self.usage { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 
     /// A file that cannot be read or written.
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
-        Self(format!("{}: {error}", path.display()))
+        Self::new(format!("{}: {error}", path.display()))
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -36,6 +49,6 @@ impl<E: Error> From<E> for Failure {
             }
             cause = error.source();
         }
-        Self(text)
+        Self::new(text)
     }
 }

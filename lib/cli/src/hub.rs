@@ -10,9 +10,12 @@ use ports::{Clock, Ids, Signer};
 use services::Context;
 use std::sync::Arc;
 
-/// Opens everything that the settings name; the data directory is made at first use.
-pub(crate) fn open(settings: &Settings) -> Result<Context, Failure> {
-    let data = DataDirectory::open(&settings.data)?;
+/// Opens everything that the settings name. Only a command that `makes` a log makes its directory.
+pub(crate) fn open(settings: &Settings, makes: Makes) -> Result<Context, Failure> {
+    let data = match makes {
+        Makes::Log => DataDirectory::open(&settings.data)?,
+        Makes::Nothing => DataDirectory::open_existing(&settings.data)?,
+    };
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let chain = match &settings.chain {
@@ -21,8 +24,10 @@ pub(crate) fn open(settings: &Settings) -> Result<Context, Failure> {
     };
     let key = match &settings.signing_key {
         Some(key) => key.clone(),
-        None => SigningKey::from_hex(settings.algorithm, &data.key("signing.hex", ids.as_ref())?)?,
+        None => SigningKey::from_hex(settings.algorithm, &data.key("signing.hex", "AUDIT_SIGNING_KEY", ids.as_ref())?)?,
     };
+    // All files before the table: whoever finds a table may rely on them.
+    let cursor_key = Hash::of(data.key("cursor.hex", "CURSOR_KEY", ids.as_ref())?.as_bytes()).0;
     let mut ring = settings.verify_keys.clone();
     ring.add(RingKey { key: key.verify_key(), from_seq: 1, to_seq: u64::MAX });
     let queue_url = settings.queue_url.clone().unwrap_or_else(|| data.queue_url());
@@ -39,11 +44,20 @@ pub(crate) fn open(settings: &Settings) -> Result<Context, Failure> {
         clock,
         signer,
         ring,
-        cursor_key: Hash::of(data.key("cursor.hex", ids.as_ref())?.as_bytes()).0,
+        cursor_key,
         ids,
         threads: threads(),
         writer: format!("dezky-{}", std::process::id()),
     })
+}
+
+/// What a command may make that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Makes {
+    /// A data directory with its keys.
+    Log,
+    /// It only looks.
+    Nothing,
 }
 
 /// As many as there are cores.

@@ -34,7 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Record events from a file and chain them; prints their ids
+    /// Record events from a file and chain them; prints their ids. A retry doubles nothing if the events
+    /// have an `id` or an `externalId`
     Record(commands::record::Arguments),
     /// Print events, newest first
     List(commands::list::Arguments),
@@ -57,7 +58,7 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("dezky: {failure}");
-            ExitCode::FAILURE
+            failure.code()
         }
     }
 }
@@ -70,7 +71,11 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return commands::verify::offline(verify, arguments.json);
     }
     let settings = settings::Settings::read(arguments.data.as_deref())?;
-    let hub = hub::open(&settings)?;
+    let makes = match &arguments.command {
+        Command::Record(_) => hub::Makes::Log,
+        _ => hub::Makes::Nothing,
+    };
+    let hub = hub::open(&settings, makes)?;
     match &arguments.command {
         Command::Record(record) => commands::record::run(&hub, record, arguments.json).await,
         Command::List(list) => commands::list::run(&hub, list, arguments.json).await,

@@ -46,7 +46,7 @@ impl Settings {
             verify_keys.add_list(&list).unwrap_or_else(|e| note("AUDIT_VERIFY_KEYS", e.to_string()));
         }
         if !problems.is_empty() {
-            return Err(Failure::new(problems.join("\ndezky: ")));
+            return Err(Failure::usage(problems.join("\ndezky: ")));
         }
         Ok(Self {
             data,

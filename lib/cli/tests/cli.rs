@@ -70,6 +70,7 @@ fn exit_codes_tell_broken_from_incomplete_from_usage() {
     assert_eq!(run(&["record", "--file", &samples()]), Some(0));
     assert_eq!(run(&["checkpoint"]), Some(0));
     assert_eq!(run(&["export", "--out", "log", "--from", "4", "--to", "9"]), Some(0));
+    assert_eq!(run(&["verify", "--file", "log"]), Some(11), "it starts in the middle and nothing says why");
     let with = |more: &[&str]| run(&[&["verify", "--file", "log", "--companion", "log.companion.json"], more].concat());
     assert_eq!(with(&[]), Some(0));
     assert_eq!(with(&["--anchor", "log.checkpoints"]), Some(11), "no key was given");
@@ -86,6 +87,8 @@ fn exit_codes_tell_broken_from_incomplete_from_usage() {
     assert!(text(&output).contains("event-seq-gap, event 8"), "{}", text(&output));
     assert_eq!(run(&["verify", "--checkpoints", "log.checkpoints"]), Some(2));
     assert_eq!(run(&["verify", "--file", "none"]), Some(1));
+    assert_eq!(run(&["verify", "--key", "soup"]), Some(2));
+    assert_eq!(run(&["export", "--out", "log", "--from", "0"]), Some(2));
     assert_eq!(run(&["verify", "--index", "--json"]), Some(0));
 }
 
@@ -97,6 +100,8 @@ fn every_complaint_names_the_place_and_the_remedy() {
     std::fs::write(folder.path().join("syntax.ndjson"), "{\"action\":\"a\",\"at\":\"2026-01-01T00:00:00Z\"}\n{x}\n")
         .unwrap();
     let said = |arguments: &[&str]| text(&dezky(folder.path(), arguments));
+    assert!(said(&["verify"]).contains("there is no data directory ./.dezky; `dezky record` makes one"));
+    assert!(!folder.path().join(".dezky").exists(), "looking makes nothing");
     assert!(said(&["record", "--file", "bad.json"]).contains("bad.json, event 2: /at: this member is required"));
     assert!(said(&["record", "--file", "syntax.ndjson"]).contains("syntax.ndjson, event 2:"));
     assert!(said(&["record", "--file", "none.json"]).contains("none.json: No such file"));
@@ -111,6 +116,10 @@ fn every_complaint_names_the_place_and_the_remedy() {
         .unwrap();
     let both = text(&both);
     assert!(both.contains("AUDIT_SIGNING_KEY: a key is 64 hex digits") && both.contains("AUDIT_CHAIN: "), "{both}");
+    let good = std::fs::read_to_string(folder.path().join(".dezky/keys/signing.hex")).unwrap();
+    assert!(good.trim().len() == 64);
+    std::fs::remove_file(folder.path().join(".dezky/keys/signing.hex")).unwrap();
+    assert!(said(&["verify"]).contains("signing.hex is missing although there is a log beside it"));
     std::fs::write(folder.path().join(".dezky/keys/signing.hex"), "not a key").unwrap();
     assert!(said(&["verify"]).contains("signing.hex does not hold 64 hex digits; restore it from a backup"));
 }
@@ -136,4 +145,36 @@ fn several_programs_share_one_new_data_directory() {
     assert!(dezky(folder.path(), &["checkpoint"]).status.success());
     let output = text(&dezky(folder.path(), &["verify", "--index"]));
     assert!(output.starts_with("intact: 48 of 48 events and 1 checkpoints hold"), "{output}");
+}
+
+/// Whoever pipes into `head` gets no panic; a companion that says otherwise is found out; an export
+/// that fails leaves the last good one alone.
+#[test]
+fn small_things_that_people_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |script: &str| {
+        let script = script.replace("DEZKY", env!("CARGO_BIN_EXE_dezky"));
+        Command::new("bash").args(["-c", &script]).current_dir(folder.path()).output().unwrap()
+    };
+    let record = format!("DEZKY record --file {} && DEZKY checkpoint && DEZKY export --out log", samples());
+    assert!(run(&record).status.success());
+    assert!(!text(&run("for i in 1 2 3 4 5; do DEZKY list --limit 500 | head -1; done")).contains("panicked"));
+    let companion = std::fs::read_to_string(folder.path().join("log.companion.json")).unwrap();
+    let verify =
+        "DEZKY verify --file log --companion other --checkpoints log.checkpoints --key @.dezky/keys/signing.hex";
+    for (member, start) in [("sha256", "\""), ("headHash", "\""), ("eventCount", ""), ("bytes", ""), ("filter", "")] {
+        // The last one: the companion's checkpoint has some of the same members.
+        let name = format!("\"{member}\":{start}");
+        let (before, after) = companion.rsplit_once(&name).unwrap();
+        let other = format!("{before}{name}1{after}");
+        let other = other.replace("1null", "1");
+        assert_ne!(other, companion, "{member}");
+        std::fs::write(folder.path().join("other"), other).unwrap();
+        let output = run(verify);
+        assert_eq!(output.status.code(), Some(10), "{member}");
+        assert!(text(&output).contains(&format!("its {member} is not that of the file")), "{}", text(&output));
+    }
+    let before = std::fs::read(folder.path().join("log")).unwrap();
+    assert_eq!(run("ulimit -f 1; trap '' XFSZ; DEZKY export --out log").status.code(), Some(1));
+    assert_eq!(std::fs::read(folder.path().join("log")).unwrap(), before);
 }

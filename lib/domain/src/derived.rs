@@ -89,10 +89,11 @@ impl Entry {
 /// An operator said that work may go on although the table lost the history up to this head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AcceptedBreak {
-    /// `headSeq` of the checkpoint that vouches for what is lost.
-    pub lost_seq: u64,
-    /// Its `headHash`.
-    pub lost_hash: Hash,
+    /// `headSeq` and `headHash` of the checkpoint that vouches for what is lost; `None` where only
+    /// derived rows spoke of it.
+    pub lost: Option<(u64, Hash)>,
+    /// The last event that was left.
+    pub left_seq: u64,
     /// The event that says so.
     pub seq: u64,
 }
@@ -156,9 +157,12 @@ impl AcceptedBreak {
         if event.draft.action().as_str() != BREAK_ACCEPTED || event.draft.source().as_str() != Source::AUDIT {
             return None;
         }
-        let lost = event.draft.metadata().get("lostHead")?.as_object()?;
-        let hash = lost.get("hash").and_then(Value::as_str)?;
-        Some(Self { lost_seq: lost.get("seq")?.as_u64()?, lost_hash: Hash::from_hex(hash.as_bytes())?, seq: event.seq })
+        let head = |name: &str| {
+            let head = event.draft.metadata().get(name)?.as_object()?;
+            let hash = head.get("hash").and_then(Value::as_str)?;
+            Some((head.get("seq")?.as_u64()?, Hash::from_hex(hash.as_bytes())?))
+        };
+        Some(Self { lost: head("lostHead"), left_seq: head("tableHead")?.0, seq: event.seq })
     }
 }
 

@@ -119,7 +119,7 @@ fn acceptance(cx: &Context, operator: &str, view: &View, lost: Option<&Checkpoin
 async fn lost_checkpoint(cx: &Context, view: &View) -> Result<Option<Checkpoint>, GuardError> {
     for (_, checkpoint) in guard::newest_evidence(cx).await? {
         let lost = (checkpoint.head_seq, checkpoint.head_hash);
-        let in_memory = view.accepted.iter().any(|a| (a.lost_seq, a.lost_hash) == lost);
+        let in_memory = view.accepted.iter().any(|a| a.lost == Some(lost));
         let there = guard::holds(cx, &checkpoint, &view.head).await?;
         if !there && !in_memory && !guard::is_accepted(cx, lost).await? {
             return Ok(Some(checkpoint));

@@ -15,7 +15,7 @@ use domain::derived::AcceptedBreak;
 use domain::hash::Hash;
 use domain::line::LineView;
 use domain::names::ChainName;
-use ports::{BucketError, TableError};
+use ports::{BucketError, KeyRange, Order, TableError};
 
 /// The table has lost history, or holds another one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +97,7 @@ pub async fn compare(cx: &Context, undeclared: &[AcceptedBreak]) -> Result<(), G
             continue;
         }
         let lost = (checkpoint.head_seq, checkpoint.head_hash);
-        let in_memory = undeclared.iter().any(|a| (a.lost_seq, a.lost_hash) == lost);
+        let in_memory = undeclared.iter().any(|a| a.lost == Some(lost));
         if in_memory || is_accepted(cx, lost).await? {
             continue;
         }
@@ -117,7 +117,26 @@ pub(crate) async fn is_accepted(cx: &Context, lost: (u64, Hash)) -> Result<bool,
     let Some(seq) = std::str::from_utf8(&row.value).ok().and_then(|seq| seq.parse().ok()) else { return Ok(false) };
     let line = get_event(cx, seq).await?;
     let accepted = line.as_deref().and_then(AcceptedBreak::of_line);
-    Ok(accepted.is_some_and(|accepted| (accepted.lost_seq, accepted.lost_hash) == lost))
+    Ok(accepted.is_some_and(|accepted| accepted.lost == Some(lost)))
+}
+
+/// Where the table ended when an operator accepted that events behind it are lost which no checkpoint
+/// vouched for. Only the log's own word, found by the rows it left, says so.
+pub(crate) async fn unvouched_losses(cx: &Context) -> Result<Vec<u64>, ReadError> {
+    let partition = rows::accepted_partition(&cx.chain);
+    let found = cx.table.query(&partition, &KeyRange::after(rows::UNVOUCHED), Order::Ascending, 1000).await?;
+    let mut losses = Vec::new();
+    for row in found {
+        let seq = std::str::from_utf8(&row.value).ok().and_then(|seq| seq.parse().ok()).unwrap_or_default();
+        let line = match get_event(cx, seq).await {
+            Ok(line) => line,
+            Err(ReadError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let accepted = line.as_deref().and_then(AcceptedBreak::of_line);
+        losses.extend(accepted.filter(|accepted| accepted.lost.is_none()).map(|accepted| accepted.left_seq));
+    }
+    Ok(losses)
 }
 
 /// The newest checkpoint of the table, and the newest copy if that is another one.

@@ -14,7 +14,7 @@ pub(crate) async fn run(cx: &Context, json: bool) -> Result<ExitCode, Failure> {
     };
     match newest {
         Some(checkpoint) => print(&checkpoint, moved, json),
-        None if json => println!("null"),
+        None if json => say!("null"),
         None => eprintln!("there is nothing to sign: the chain has no event"),
     }
     Ok(ExitCode::SUCCESS)
@@ -22,11 +22,11 @@ pub(crate) async fn run(cx: &Context, json: bool) -> Result<ExitCode, Failure> {
 
 fn print(checkpoint: &Checkpoint, moved: bool, json: bool) {
     if json {
-        println!("{}", String::from_utf8_lossy(&checkpoint.line()));
+        say!("{}", String::from_utf8_lossy(&checkpoint.line()));
         return;
     }
     let what = if moved { "signed" } else { "nothing moved since" };
-    println!(
+    say!(
         "{what} checkpoint {}: event {}, hash {}, root {}, key {} ({})",
         checkpoint.n,
         checkpoint.head_seq,

@@ -24,12 +24,18 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let path = &arguments.out;
     let failed = |error: std::io::Error| Failure::file(path, &error);
+    if arguments.from == 0 || arguments.to.is_some_and(|to| to < arguments.from) {
+        return Err(Failure::usage("events are numbered from 1, and --to is not before --from"));
+    }
     let mut export = Export::start(cx, arguments.from, arguments.to).await?;
-    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+    // Aside first: an export that fails must not take the last good one with it.
+    let aside = beside(path, ".part");
+    let mut out = BufWriter::new(File::create(&aside).map_err(failed)?);
     while let Some(lines) = export.next().await? {
         out.write_all(&lines).map_err(failed)?;
     }
-    out.flush().map_err(failed)?;
+    out.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
+    std::fs::rename(&aside, path).map_err(failed)?;
     let companion = export.companion().await?;
     write(&beside(path, ".companion.json"), &[companion.canonical(), b"\n".to_vec()].concat())?;
     let mut checkpoints = Vec::new();

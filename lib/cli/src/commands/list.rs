@@ -36,11 +36,11 @@ pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Resu
 
 fn print(line: &[u8], json: bool) {
     if json {
-        println!("{}", String::from_utf8_lossy(line));
+        say!("{}", String::from_utf8_lossy(line));
         return;
     }
     let Ok(event) = Event::from_line(line) else {
-        println!("(this event is not what was recorded; run `dezky verify`)");
+        say!("(this event is not what was recorded; run `dezky verify`)");
         return;
     };
     let value = parse(&event.draft.canonical(), Limits::FORMAT).unwrap_or(Value::Null);
@@ -53,7 +53,7 @@ fn print(line: &[u8], json: bool) {
         (email, id) if email == "-" => id,
         (email, _) => email,
     };
-    println!(
+    say!(
         "{:>8}  {}  {:<28} {:<8} {:<28} {} {}  {}",
         event.seq,
         event.draft.at(),

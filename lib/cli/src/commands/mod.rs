@@ -1,6 +1,10 @@
 //! A file per command.
-#![expect(clippy::print_stdout, reason = "stdout is where a command's data goes")]
 #![expect(clippy::print_stderr, reason = "stderr is where everything else goes")]
+
+/// `println!` by way of [`print`].
+macro_rules! say {
+    ($($text:tt)*) => { super::print(&format!($($text)*)) };
+}
 
 pub(crate) mod accept_break;
 pub(crate) mod checkpoint;
@@ -14,5 +18,18 @@ use domain::json::Value;
 
 /// One JSON document on stdout.
 fn print_json(value: &Value) {
-    println!("{}", String::from_utf8_lossy(&value.canonical()));
+    print(&String::from_utf8_lossy(&value.canonical()));
+}
+
+/// One line on stdout. A reader that has gone away (`| head`) ends the program quietly, as a shell
+/// would; any other trouble is said.
+fn print(line: &str) {
+    use std::io::{ErrorKind, Write};
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(141);
+        }
+        eprintln!("dezky: cannot write to stdout: {error}");
+        std::process::exit(1);
+    }
 }

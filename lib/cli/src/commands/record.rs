@@ -14,20 +14,24 @@ const SOURCES: [&str; 4] = ["platform-api", "authentik", "ocis", "stalwart"];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// One JSON event, an array of them, or one per line
+    /// One JSON event, an array of them, or one per line; without it, only what waits in the queue is
+    /// chained
     #[arg(long, value_name = "EVENTS")]
-    file: PathBuf,
+    file: Option<PathBuf>,
 }
 
 pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
-    let bytes = std::fs::read(&arguments.file).map_err(|error| Failure::file(&arguments.file, &error))?;
-    let events = read_events(&bytes, &arguments.file)?;
+    let path = arguments.file.clone().unwrap_or_default();
+    let events = match &arguments.file {
+        Some(path) => read_events(&std::fs::read(path).map_err(|error| Failure::file(path, &error))?, path)?,
+        None => Vec::new(),
+    };
     let sources = SOURCES.map(|name| Source::new(name).expect("each is a source"));
     let mut ids = Vec::new();
     let mut first = 1;
     for batch in events.chunks(services::record::MAX_EVENTS) {
         let recorded = services::record::record(cx, batch.to_vec(), &sources).await;
-        ids.extend(recorded.map_err(|error| explain(error, &arguments.file, first))?);
+        ids.extend(recorded.map_err(|error| explain(error, &path, first))?);
         first += batch.len();
     }
     let appender = Appender::new(cx.clone());
@@ -37,8 +41,9 @@ pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Resu
         let ids = ids.iter().map(|id| id.as_str().into()).collect();
         super::print_json(&Object::of([("ids", Value::Array(ids))]).into());
     } else {
-        ids.iter().for_each(|id| println!("{id}"));
-        eprintln!("recorded and chained {} events in chain {}", ids.len(), cx.chain);
+        ids.iter().for_each(|id| say!("{id}"));
+        let head = services::blocks::find_head(cx, 0).await?.seq;
+        eprintln!("accepted {} events; chain {} ends at event {head} now", ids.len(), cx.chain);
     }
     Ok(ExitCode::SUCCESS)
 }

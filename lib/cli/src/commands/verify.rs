@@ -9,6 +9,7 @@ use domain::verify::{Break, Options, Report, Scratch, Start, Status, verify_line
 use ports::Ids;
 use services::Context;
 use services::verify::{Request, report_value};
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     /// The chain's checkpoints, one per line
     #[arg(long, value_name = "FILE", requires = "file")]
     checkpoints: Option<PathBuf>,
-    /// The export's companion, which states where it starts and ends
+    /// The export's companion, which states its range; file and companion must agree
     #[arg(long, value_name = "FILE", requires = "file")]
     companion: Option<PathBuf>,
     /// A key that may have signed: ALG:HEX, ALG:HEX@FROM-TO, or @FILE with one such a line
@@ -84,7 +85,7 @@ pub(crate) fn offline(arguments: &Arguments, json: bool) -> Result<ExitCode, Fai
         None => Vec::new(),
     };
     let mut progress = Progress::new();
-    let report = verify_lines(
+    let mut report = verify_lines(
         BufReader::with_capacity(128 * 1024, file),
         checkpoints.into_iter().map(Ok),
         &anchors(&arguments.anchor)?,
@@ -94,7 +95,55 @@ pub(crate) fn offline(arguments: &Arguments, json: bool) -> Result<ExitCode, Fai
         |bytes| progress.at(bytes, size),
     )?;
     progress.end();
-    Ok(answer(&report, json))
+    if arguments.companion.is_none()
+        && let Some(first) = report.first_seq.filter(|first| *first > 1)
+    {
+        report.missing.push(format!("the file starts at event {first}, and no --companion states that it should"));
+    }
+    let code = answer(&report, json);
+    match &arguments.companion {
+        Some(companion) => Ok(if companion_agrees(path, companion, &report)? { code } else { ExitCode::from(10) }),
+        None => Ok(code),
+    }
+}
+
+/// Holds the file against everything that its companion says of it.
+fn companion_agrees(path: &Path, companion: &Path, report: &Report) -> Result<bool, Failure> {
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let text = std::fs::read(companion).map_err(|error| Failure::file(companion, &error))?;
+    let value = parse(text.trim_ascii(), Limits::FORMAT)?;
+    let said = |name: &str| value.as_object().and_then(|o| o.get(name)).cloned().unwrap_or(Value::Null);
+    let mut file = BufReader::with_capacity(128 * 1024, File::open(path).map_err(failed)?);
+    let (mut sha, mut bytes) = (Sha256::new(), 0);
+    loop {
+        let buffer = file.fill_buf().map_err(failed)?;
+        if buffer.is_empty() {
+            break;
+        }
+        sha.update(buffer);
+        let read = buffer.len();
+        bytes += read as u64;
+        file.consume(read);
+    }
+    let number = |n| Value::integer(n).unwrap_or(Value::Null);
+    let sha256 = Hash(sha.finalize().into()).to_hex();
+    let mut found = vec![
+        ("filter", Value::Null),
+        ("eventCount", number(report.events_total)),
+        ("bytes", number(bytes)),
+        ("sha256", sha256.into()),
+    ];
+    if let Some((seq, hash)) = report.head {
+        found.extend([("endSeq", number(seq)), ("headHash", hash.to_hex().into())]);
+    }
+    let mut agrees = true;
+    for (name, found) in found {
+        if said(name) != found {
+            agrees = false;
+            eprintln!("dezky: {}: its {name} is not that of the file", companion.display());
+        }
+    }
+    Ok(agrees)
 }
 
 /// Lines that no given checkpoint covers are parsed in full: nobody has vouched for their shape.
@@ -128,10 +177,11 @@ fn add_keys(ring: &mut KeyRing, keys: &[String]) -> Result<(), Failure> {
                 for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
                     // A data directory's key file holds the bare HMAC key.
                     let bare = !line.contains(':');
-                    ring.add_list(&if bare { format!("hmac-sha256:{line}") } else { line.to_owned() })?;
+                    let line = if bare { format!("hmac-sha256:{line}") } else { line.to_owned() };
+                    ring.add_list(&line).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
                 }
             }
-            None => ring.add_list(key)?,
+            None => ring.add_list(key).map_err(|error| Failure::usage(format!("--key: {error}")))?,
         }
     }
     Ok(())
@@ -170,7 +220,7 @@ fn answer(report: &Report, json: bool) -> ExitCode {
 }
 
 fn print_text(report: &Report) {
-    println!(
+    say!(
         "{}: {} of {} events and {} checkpoints hold",
         report.status().as_str(),
         report.events_verified,
@@ -178,17 +228,17 @@ fn print_text(report: &Report) {
         report.checkpoints_verified
     );
     if let Some((seq, hash)) = report.head {
-        println!("head: event {seq}, hash {hash}");
+        say!("head: event {seq}, hash {hash}");
     }
-    println!("unsigned tail: {} events", report.unsigned_tail);
+    say!("unsigned tail: {} events", report.unsigned_tail);
     let anchored = if report.anchored { "yes" } else { "no; a rollback of everything cannot be seen" };
-    println!("compared with a copy kept elsewhere: {anchored}");
-    report.missing.iter().for_each(|missing| println!("not checked: {missing}"));
+    say!("compared with a copy kept elsewhere: {anchored}");
+    report.missing.iter().for_each(|missing| say!("not checked: {missing}"));
     for found in report.breaks.iter().take(20) {
-        println!("break: {}", describe(found));
+        say!("break: {}", describe(found));
     }
     if report.breaks_total > 20 {
-        println!("… and {} more breaks", report.breaks_total - 20);
+        say!("… and {} more breaks", report.breaks_total - 20);
     }
 }
 

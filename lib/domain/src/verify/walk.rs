@@ -137,7 +137,7 @@ impl Walk {
         match evidence {
             Evidence::Chained => self.chained_checkpoint(checkpoint),
             Evidence::Anchor => {
-                self.report.anchored = true;
+                self.report.anchored |= !self.options.ring.is_empty();
                 self.anchors.push(checkpoint.clone());
                 self.wait(Pending { checkpoint, evidence, follows: true });
             }

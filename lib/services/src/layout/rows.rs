@@ -66,9 +66,17 @@ pub fn entry_parts(sort: &str) -> Option<(Timestamp, u64)> {
     Some((Timestamp::parse(parts.next()?).ok()?, parts.next()?.parse().ok()?))
 }
 
+/// Start of the key of an accepted break over events that no checkpoint vouched for.
+pub const UNVOUCHED: &str = "unvouched-";
+
+/// Partition of the accepted breaks.
+pub fn accepted_partition(chain: &ChainName) -> String {
+    format!("accepted#{chain}")
+}
+
 /// An accepted break, by the head that is lost.
 pub fn accepted(chain: &ChainName, lost_seq: u64, lost_hash: &Hash) -> Key {
-    Key::new(format!("accepted#{chain}"), format!("{}-{lost_hash}", number(lost_seq)))
+    Key::new(accepted_partition(chain), format!("{}-{lost_hash}", number(lost_seq)))
 }
 
 /// A break that is being accepted: there only while that is under way.
@@ -80,7 +88,13 @@ pub fn accepting(chain: &ChainName) -> Key {
 pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
     let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());
     let entry_row = |(run, e): (usize, &Entry)| (entry(chain, schema, e.at_max, block, run), e.to_value().into_bytes());
-    let accepted_row = |a: &AcceptedBreak| (accepted(chain, a.lost_seq, &a.lost_hash), a.seq.to_string().into_bytes());
+    let accepted_row = |a: &AcceptedBreak| {
+        let key = match a.lost {
+            Some((seq, hash)) => accepted(chain, seq, &hash),
+            None => Key::new(accepted_partition(chain), format!("{UNVOUCHED}{}", number(a.left_seq))),
+        };
+        (key, a.seq.to_string().into_bytes())
+    };
     let mut rows: Vec<_> = derived.markers.iter().map(marker_row).collect();
     rows.extend(derived.entries.iter().enumerate().map(entry_row));
     rows.extend(derived.accepted.iter().map(accepted_row));
