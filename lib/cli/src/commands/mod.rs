@@ -1,7 +1,7 @@
 //! A file per command.
 #![expect(clippy::print_stderr, reason = "stderr is where everything else goes")]
 
-/// `println!` by way of [`print`].
+/// `println!` by way of [`print()`].
 macro_rules! say {
     ($($text:tt)*) => { super::print(&format!($($text)*)) };
 }
