@@ -226,3 +226,19 @@ async fn a_caller_dropped_in_the_middle_takes_nothing_from_the_others() {
     }
     assert_intact(&cx, 14).await;
 }
+
+/// A running writer forgets only what the markers answer for: the watermark may stop anywhere.
+#[tokio::test]
+async fn a_running_writer_remembers_what_is_not_derived_yet() {
+    let world = World::default();
+    let appender = Appender::new(world.cx.clone());
+    for block in 0..5 {
+        appender.append((block * 10..block * 10 + 10).map(draft).collect()).await.unwrap();
+    }
+    for _ in 0..5 {
+        derive(&world.cx, SCHEMA, 1).await.unwrap();
+        appender.append(vec![draft(3)]).await.unwrap();
+        let again = appender.append((0..50).map(draft).collect()).await.unwrap();
+        assert_eq!(again, (1..=50).map(Appended::Known).collect::<Vec<_>>());
+    }
+}

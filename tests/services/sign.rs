@@ -162,3 +162,15 @@ async fn every_byte_of_a_checkpoint_counts() {
     assert_eq!(world.table.get(&key).await.unwrap().unwrap().value, row);
     assert_intact(&world.cx, 40).await;
 }
+
+/// A copy is evidence: whatever stands under its name stays there.
+#[tokio::test]
+async fn a_copy_is_never_written_over() {
+    let world = World::default();
+    append(&world.cx, 0, 10, 10).await;
+    let copy = objects::checkpoint(&world.cx.chain, 1);
+    world.bucket.put(&copy, b"somebody's evidence").await.unwrap();
+    let error = sign(&world.cx, Reason::Interval).await.unwrap_err();
+    assert!(format!("{error:?}").contains("it holds another checkpoint than the table"), "{error:?}");
+    assert_eq!(world.bucket.get(&copy).await.unwrap().unwrap(), b"somebody's evidence");
+}
