@@ -27,7 +27,8 @@ fn assert_each_once(data: &Path, events: impl Iterator<Item = u64>, others: u64)
         let cx = support::world::embedded(data);
         let request = Request { index: true, ..Request::with_threads(2) };
         let report = verify(&cx, request, |_, _| ()).await.unwrap();
-        assert_eq!(report.status(), Status::Intact, "{:?}", report.breaks);
+        let some: Vec<_> = report.breaks.iter().take(3).collect();
+        assert_eq!(report.status(), Status::Intact, "{} breaks, such as {some:#?}", report.breaks_total);
         let mut export = services::export::Export::start(&cx, 1, None).await.unwrap();
         let mut ids = BTreeSet::new();
         let mut lines = 0;
