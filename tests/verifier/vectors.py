@@ -168,8 +168,9 @@ class BlockWalk(Walk):
             "digest": sha256_hex(jcs(without(header, "digest")) + b"\n" + body)}
         differing = [name for name in truth if truth[name] != header[name]]
         if differing:
+            agreed = min(len(lines), header["count"]) if differing[0] == "count" else 0
             self.breaks.append(
-                {"kind": "block-header-mismatch", "seq": first["seq"], "member": differing[0]})
+                {"kind": "block-header-mismatch", "seq": first["seq"] + agreed, "member": differing[0]})
 
     def check_markers(self, markers):
         left, breaks = dict(markers), []

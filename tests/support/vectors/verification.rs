@@ -373,6 +373,8 @@ fn in_blocks() -> Vec<Value> {
             member[4] = 1; // another tool's time stamp
             rows[1].1 = [header, &member].concat();
         }),
+        touch("the last two lines of a block cut off, header untouched", &|rows| cut_lines(&mut rows[1].1, 2)),
+        touch("the newest two lines cut off, header untouched", &|rows| cut_lines(&mut rows[3].1, 2)),
         touch("one byte of the compressed bytes changed", &|rows| {
             let row = &mut rows[1].1;
             let at = row.len() - 200;
@@ -413,6 +415,17 @@ fn in_blocks() -> Vec<Value> {
         case("a marker removed", rows(), no_marker.into()),
         case("a marker invented", rows(), extra_marker.into()),
     ]
+}
+
+/// Packs a block's body anew without its last lines.
+fn cut_lines(row: &mut Vec<u8>, lines: usize) {
+    let body = row.iter().position(|b| *b == b'\n').expect("LF") + 1;
+    let mut plain = Vec::new();
+    domain::block::gzip::Unpacker::new().unpack(&row[body..], &mut plain).expect("one member");
+    let ends: Vec<usize> = (1..=plain.len()).filter(|end| plain[end - 1] == b'\n').collect();
+    let member = domain::block::gzip::Packer::new().pack(&plain[..ends[ends.len() - 1 - lines]]);
+    row.truncate(body);
+    row.extend(member);
 }
 
 fn replace_bytes(bytes: &mut [u8], from: &[u8], to: &[u8]) {

@@ -43,8 +43,8 @@ pub struct Checked {
     pub(super) items: Vec<Item>,
     /// Fingerprints of (`source`, `externalId`), each with the place of its line among the items.
     pub(super) externals: Vec<(Fingerprint, usize)>,
-    /// Header members that disagree with lines that hold.
-    pub(super) header: Vec<&'static str>,
+    /// Header members that disagree with lines that hold, and at which `seq`.
+    pub(super) header: Vec<(&'static str, u64)>,
     /// Lines that hold and follow each other, instead of items: nearly every run of nearly every log.
     pub(super) sound: Option<Sound>,
 }
@@ -341,12 +341,13 @@ impl Summary {
         }
     }
 
-    fn disagreements(&self, n: u64, header: &Header, members: bool, body: &[u8]) -> Vec<&'static str> {
+    fn disagreements(&self, n: u64, header: &Header, members: bool, body: &[u8]) -> Vec<(&'static str, u64)> {
+        let count = self.last_seq - self.first_seq + 1;
         let mut found: Vec<_> = [
             (header.chain.as_str().as_bytes() == self.chain, "chain"),
             (header.n == n, "n"),
             (header.first_seq == self.first_seq, "firstSeq"),
-            (header.count == self.last_seq - self.first_seq + 1, "count"),
+            (header.count == count, "count"),
             (header.prev_hash == self.prev_hash, "prevHash"),
             (header.head_hash == self.head_hash, "headHash"),
             (header.at_min.to_bytes() == self.at_min, "atMin"),
@@ -360,6 +361,11 @@ impl Summary {
         if found.is_empty() && header.computed_digest(body) != header.digest {
             found.push("digest");
         }
-        found
+        if found.contains(&"count") {
+            // Lines were cut off or put on at the end; what else differs there follows from it.
+            found.retain(|member| ["chain", "n", "firstSeq", "count", "prevHash"].contains(member));
+        }
+        let seq = |member| self.first_seq + if member == "count" { count.min(header.count) } else { 0 };
+        found.into_iter().map(|member| (member, seq(member))).collect()
     }
 }

@@ -203,10 +203,6 @@ impl Walk {
         if let Some(sound) = run.sound {
             return self.sound(sound, run.block);
         }
-        let first = run.items.iter().find_map(|item| match item {
-            Item::Line(line) => Some(line.seq),
-            _ => None,
-        });
         let block = run.block;
         let failed_before = self.report.events_total - self.report.events_verified;
         let mut externals = run.externals.into_iter().peekable();
@@ -222,8 +218,7 @@ impl Walk {
             // A header is only held against lines that hold.
             return Ok(());
         }
-        for member in run.header {
-            let seq = first.unwrap_or(0);
+        for (member, seq) in run.header {
             let found = Break { block, member: Some(member), ..Break::at_event(BreakKind::BlockHeaderMismatch, seq) };
             self.breaks.add(found);
         }
