@@ -43,8 +43,9 @@ async fn the_newest_events_removed() {
     let world = signed_world().await;
     remove_block(&world, 6).await;
     let report = report(&world.cx).await;
-    let found = report.breaks.iter().find(|b| b.kind == BreakKind::TailTruncated).unwrap();
-    assert_eq!((found.head_seq, found.actual.as_deref()), (Some(60), Some("50")));
+    let found = report.first_break.unwrap();
+    assert_eq!((found.kind, found.head_seq), (BreakKind::TailTruncated, Some(60)));
+    assert_eq!(found.actual.as_deref(), Some("50"));
     assert!(report.anchored);
     let AppendError::Rollback(rollback) = refusal(&world).await else { panic!() };
     assert!(rollback.to_string().contains("derived rows exist up to block 6"), "{rollback}");
@@ -59,8 +60,9 @@ async fn the_newest_events_and_the_newest_checkpoint_removed() {
     let watermark = rows::watermark(&world.cx.chain, SCHEMA);
     world.table.put(&watermark, b"5".to_vec(), Condition::Any).await.unwrap();
     let report = report(&world.cx).await;
-    let found = report.breaks.iter().find(|b| b.kind == BreakKind::TailTruncated).unwrap();
-    assert_eq!((found.head_seq, found.actual.as_deref()), (Some(60), Some("50")));
+    let found = report.first_break.unwrap();
+    assert_eq!((found.kind, found.head_seq), (BreakKind::TailTruncated, Some(60)));
+    assert_eq!(found.actual.as_deref(), Some("50"));
     let AppendError::Rollback(rollback) = refusal(&world).await else { panic!() };
     assert!(rollback.to_string().contains("checkpoint 3 in the bucket vouches for event 60"), "{rollback}");
     assert!(matches!(sign(&world.cx, Reason::Interval).await, Err(SignError::Rollback(_))));

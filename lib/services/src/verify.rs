@@ -108,7 +108,7 @@ pub async fn verify(cx: &Context, request: Request, mut progress: impl FnMut(u64
     }
     feed.up_to(&mut walk, u64::MAX).await?;
     if watermark > head.block {
-        walk.index_mismatch(head.seq + 1);
+        walk.derived_beyond_the_end();
     }
     for left_seq in crate::guard::unvouched_losses(cx).await? {
         walk.index_mismatch(left_seq + 1);

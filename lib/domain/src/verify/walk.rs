@@ -69,6 +69,7 @@ pub struct Walk {
     repeats: Repeats,
     name: Option<ChainName>,
     newest_signed: u64,
+    derived_beyond: bool,
 }
 
 /// The last checkpoint of the chain's own.
@@ -106,6 +107,7 @@ impl Walk {
             repeats: Repeats::new(scratch),
             name,
             newest_signed: 0,
+            derived_beyond: false,
         }
     }
 
@@ -389,7 +391,13 @@ impl Walk {
         }
     }
 
-    /// A derived row names events beyond the last one: the table lost its tail.
+    /// Derived rows speak of events behind the last one. That is reported only where no checkpoint
+    /// says so itself, and better.
+    pub fn derived_beyond_the_end(&mut self) {
+        self.derived_beyond = true;
+    }
+
+    /// A derived row hides or invents the event of this number.
     pub fn index_mismatch(&mut self, seq: u64) {
         self.breaks.add(Break::at_event(BreakKind::IndexMismatch, seq));
     }
@@ -406,6 +414,10 @@ impl Walk {
     pub fn finish(mut self) -> io::Result<Report> {
         let last = self.report.head.map_or(0, |(seq, _)| seq);
         let end = self.options.end;
+        let vouched = self.waiting.iter().any(|pending| pending.checkpoint.head_seq > last);
+        if self.derived_beyond && !vouched {
+            self.index_mismatch(last + 1);
+        }
         if !self.damaged {
             if let Some(end) = end.filter(|end| *end > last) {
                 let missing = self.expected_seq.map_or(last + 1, |expected| expected.min(end));
