@@ -102,6 +102,16 @@ impl DataDirectory {
         if fits { Ok(text) } else { Err(DataError::Malformed { path, what: "64 hex digits" }) }
     }
 
+    /// A key of 32 bytes in hex whose loss harms nobody but who holds what it made: made anew where it
+    /// is missing.
+    ///
+    /// # Errors
+    /// A file that cannot be read or made, or that holds something else.
+    pub fn replaceable_key(&self, name: &str, ids: &dyn Ids) -> Result<String, DataError> {
+        let any = Self(self.0.clone(), Use::New);
+        any.key(name, "", ids)
+    }
+
     /// The chain's name, `local-` and 8 hex digits, made at first use.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ const CACHE_KIB: i64 = 32 * 1024;
 /// Pages of 4 KiB that the write-ahead log takes before they are copied into the file.
 const CHECKPOINT_PAGES: i64 = 16 * 1024;
 /// How long a call waits for another process's write before it says that the file is busy.
-const BUSY: Duration = Duration::from_secs(30);
+pub(crate) const BUSY: Duration = Duration::from_secs(30);
 
 /// A database file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -69,6 +69,20 @@ impl SqliteQueue {
         Ok((queue, Self { db, name: dead_name, dead_letters: None, clock, settings }))
     }
 
+    /// Makes visible at once what deliveries still hold, in all queues of the file: for the only
+    /// process that serves them, when it starts after a crash. Whatever is delivered twice by that is
+    /// known by its ids.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::open_pair`], or the file.
+    pub fn release_all(path: &Path) -> Result<(), OpenError> {
+        let failed =
+            |error: &rusqlite::Error| OpenError::Sqlite { path: path.to_owned(), reason: sqlite::describe(error) };
+        let db = Connection::open(path).map_err(|e| failed(&e))?;
+        db.busy_timeout(sqlite::BUSY).map_err(|e| failed(&e))?;
+        db.execute("UPDATE messages SET visible_at = 0 WHERE deliveries > 0", []).map_err(|e| failed(&e)).map(drop)
+    }
+
     async fn call<R: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> rusqlite::Result<R> + Send + 'static,

@@ -102,3 +102,16 @@ pub fn queue(url: &str, name: &str, clock: Arc<dyn Clock>, settings: QueueSettin
         (scheme, _) => Err(UrlError::Scheme { setting: SETTING, scheme: scheme.to_owned(), known: KNOWN }),
     }
 }
+
+/// Makes visible at once what a crashed process still held, where the queue is this machine's own;
+/// other queues bring it back after a while. See [`SqliteQueue::release_all`].
+///
+/// # Errors
+/// The file.
+pub fn release_queue(url: &str) -> Result<(), UrlError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) => SqliteQueue::release_all(Path::new(path))
+            .map_err(|source| UrlError::Database { setting: "QUEUE_URL", source }),
+        _ => Ok(()),
+    }
+}

@@ -1,5 +1,7 @@
 //! What ends a command: one text with all its causes, for a person.
 
+use handlers::with_causes;
+use local_host::SettingsError;
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
@@ -30,6 +32,11 @@ impl Failure {
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
         Self::new(format!("{}: {error}", path.display()))
     }
+
+    /// Settings that cannot be meant.
+    pub(crate) fn settings(error: &SettingsError) -> Self {
+        Self::usage(error.0.join("\ndezky: "))
+    }
 }
 
 impl fmt::Display for Failure {
@@ -40,15 +47,6 @@ impl fmt::Display for Failure {
 
 impl<E: Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.ends_with(&next) {
-                text += &format!(": {next}");
-            }
-            cause = error.source();
-        }
-        Self::new(text)
+        Self::new(with_causes(&error))
     }
 }

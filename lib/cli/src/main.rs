@@ -5,12 +5,12 @@
 
 mod commands;
 mod failure;
-mod hub;
-mod settings;
+mod remote;
+mod target;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
-use std::path::PathBuf;
+use local_host::Makes;
 use std::process::ExitCode;
 
 /// An append-only audit log that anybody can check.
@@ -18,13 +18,13 @@ use std::process::ExitCode;
 #[command(
     name = "dezky",
     version,
-    after_help = "Settings also come from the environment: DEZKY_DATA, AUDIT_CHAIN, \
-    AUDIT_SIGNING_KEY, AUDIT_SIGNING_ALG, AUDIT_VERIFY_KEYS, TABLE_URL, BUCKET_URL, QUEUE_URL. A flag beats it."
+    after_help = "Every command works on a data directory (--data DIR) or over HTTP (--url URL --token TOKEN), unless it \
+    says otherwise. Settings also come from the environment, see docs/cli.md; a flag beats it.\n\n\
+    Exit codes: 0 done or intact, 10 broken, 11 incomplete, 2 usage, 1 anything else."
 )]
 struct Arguments {
-    /// Data directory [default: ./.dezky]
-    #[arg(long, global = true, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    target: target::Which,
     /// Print JSON instead of text
     #[arg(long, global = true)]
     json: bool,
@@ -34,8 +34,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Record events from a file and chain them; prints their ids. A retry doubles nothing if the events
-    /// have an `id` or an `externalId`
+    /// Run everything in this process: HTTP, queues, schedules
+    Up(commands::up::Arguments),
+    /// Make a bearer token of this installation
+    Token(commands::token::Arguments),
+    /// Record events from a file; prints their ids. A retry doubles nothing if the events have an `id` or
+    /// an `externalId`
     Record(commands::record::Arguments),
     /// Print events, newest first
     List(commands::list::Arguments),
@@ -43,15 +47,16 @@ enum Command {
     Export(commands::export::Arguments),
     /// Sign a checkpoint of the newest event
     Checkpoint,
-    /// Check the log, or an exported file with no data directory and no account
+    /// Check the log, or an exported file with no data directory, network or account
     Verify(commands::verify::Arguments),
-    /// Make the derived rows anew
+    /// Make the derived rows anew; on a data directory only
     Rebuild,
-    /// Accept that the table lost events, so that work can go on; the break stays reported
+    /// Accept that the table lost events, so that work can go on; the break stays reported; on a data
+    /// directory only
     AcceptBreak(commands::accept_break::Arguments),
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments).await {
@@ -64,25 +69,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    // An auditor checks a file without any installation.
-    if let Command::Verify(verify) = &arguments.command
-        && verify.is_offline()
-    {
-        return commands::verify::offline(verify, arguments.json);
-    }
-    let settings = settings::Settings::read(arguments.data.as_deref())?;
-    let makes = match &arguments.command {
-        Command::Record(_) => hub::Makes::Log,
-        _ => hub::Makes::Nothing,
-    };
-    let hub = hub::open(&settings, makes)?;
+    let (target, json) = (&arguments.target, arguments.json);
+    let there = || target.open(Makes::Nothing);
     match &arguments.command {
-        Command::Record(record) => commands::record::run(&hub, record, arguments.json).await,
-        Command::List(list) => commands::list::run(&hub, list, arguments.json).await,
-        Command::Export(export) => commands::export::run(&hub, export, arguments.json).await,
-        Command::Checkpoint => commands::checkpoint::run(&hub, arguments.json).await,
-        Command::Verify(verify) => commands::verify::stored(&hub, verify, arguments.json).await,
-        Command::Rebuild => commands::rebuild::run(&hub, arguments.json).await,
-        Command::AcceptBreak(accept) => commands::accept_break::run(&hub, accept, arguments.json).await,
+        Command::Up(up) => commands::up::run(target, up).await,
+        Command::Token(token) => commands::token::run(target, token, json),
+        Command::Record(record) => commands::record::run(&target.open(Makes::Log)?, record, json).await,
+        Command::List(list) => commands::list::run(&there()?, list, json).await,
+        Command::Export(export) => commands::export::run(&there()?, export, json).await,
+        Command::Checkpoint => commands::checkpoint::run(&there()?, json).await,
+        // An auditor checks a file without any installation.
+        Command::Verify(verify) if verify.is_offline() => commands::verify::offline(verify, json),
+        Command::Verify(verify) => commands::verify::stored(&there()?, verify, json).await,
+        Command::Rebuild => commands::rebuild::run(there()?.here("rebuild")?, json).await,
+        Command::AcceptBreak(accept) => commands::accept_break::run(there()?.here("accept-break")?, accept, json).await,
     }
 }

@@ -116,6 +116,11 @@ impl fmt::Debug for VerifyKey {
 }
 
 impl VerifyKey {
+    /// The Ed25519 public key of these 32 bytes, if they are one.
+    pub fn ed25519(bytes: &[u8]) -> Option<Self> {
+        VerifyingKey::from_bytes(bytes.try_into().ok()?).ok().map(Self::Ed25519)
+    }
+
     /// What it checks.
     pub fn algorithm(&self) -> Algorithm {
         match self {

@@ -1,7 +1,8 @@
 //! The promises that the services rely on.
 //!
 //! Everything durable goes through three storage ports: [`Table`], [`Bucket`] and [`Queue`]. Time,
-//! ids and signatures come through [`Clock`], [`Ids`] and [`Signer`]. The text of each promise is its
+//! ids and signatures come through [`Clock`], [`Ids`] and [`Signer`], other programs' logs through
+//! [`LogFile`]. The text of each promise is its
 //! suite in `conformance`, which every adapter and every decorator passes.
 
 mod bucket;
@@ -10,11 +11,13 @@ pub mod conformance;
 #[cfg(feature = "conformance")]
 pub mod faults;
 mod gateways;
+mod log_file;
 mod queue;
 mod table;
 
 pub use bucket::{Bucket, BucketError, MAX_KEY_BYTES, ObjectMeta, check_key};
 pub use gateways::{Clock, Ids, Signer, SignerError};
+pub use log_file::{LogFile, LogFileError};
 pub use queue::{MAX_BODY_BYTES, MAX_SEND, Message, Queue, QueueError};
 pub use table::{
     Condition, Key, KeyRange, MAX_ROW_BYTES, MAX_SORT_BYTES, Order, Row, Table, TableError, Version, check_write,

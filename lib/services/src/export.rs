@@ -33,8 +33,8 @@ pub enum ExportError {
 }
 
 /// An export under way: lines block by block, then the companion.
-pub struct Export<'a> {
-    cx: &'a Context,
+pub struct Export {
+    cx: Context,
     next_block: u64,
     from: u64,
     to: u64,
@@ -45,13 +45,13 @@ pub struct Export<'a> {
     head_hash: Hash,
 }
 
-impl<'a> Export<'a> {
+impl Export {
     /// Events `from` to `to`, both included; to the newest without `to`. An empty chain gives an
     /// empty file.
     ///
     /// # Errors
     /// A range beyond the chain, or the table.
-    pub async fn start(cx: &'a Context, from: u64, to: Option<u64>) -> Result<Self, ExportError> {
+    pub async fn start(cx: &Context, from: u64, to: Option<u64>) -> Result<Self, ExportError> {
         let (watermark, _) = derive::watermark(cx, SCHEMA).await.map_err(ReadError::from)?;
         let head = find_head(cx, watermark).await?;
         let last = to.unwrap_or(head.seq);
@@ -62,7 +62,7 @@ impl<'a> Export<'a> {
         let first = if empty { None } else { find_block_of(cx, from, head.block).await? };
         let next_block = first.map_or(1, |block| block.header.n);
         let (sha, prev_hash, head_hash) = (Sha256::new(), Hash::ZERO, Hash::ZERO);
-        Ok(Self { cx, next_block, from, to: last, sha, bytes: 0, count: 0, prev_hash, head_hash })
+        Ok(Self { cx: cx.clone(), next_block, from, to: last, sha, bytes: 0, count: 0, prev_hash, head_hash })
     }
 
     /// The next lines, each with its LF; `None` after the last.
@@ -74,7 +74,7 @@ impl<'a> Export<'a> {
             return Ok(None);
         }
         let n = self.next_block;
-        let block = get_block(self.cx, n).await?.ok_or(ExportError::Gap(n))?;
+        let block = get_block(&self.cx, n).await?.ok_or(ExportError::Gap(n))?;
         let plain = block.lines().map_err(ReadError::damaged(n))?;
         let mut lines = Vec::with_capacity(plain.len());
         for line in plain.split_inclusive(|b| *b == b'\n') {
@@ -105,7 +105,7 @@ impl<'a> Export<'a> {
     pub async fn companion(self) -> Result<Value, ExportError> {
         let number = |n: u64| Value::integer(n).unwrap_or(Value::Null);
         // The newest has the greatest head: if any covers the end, it does.
-        let checkpoint = checkpoints::latest(self.cx).await?;
+        let checkpoint = checkpoints::latest(&self.cx).await?;
         let checkpoint = checkpoint.and_then(|stored| parse(&stored.line, Limits::FORMAT).ok());
         let sha256 = Hash(self.sha.finalize().into());
         Ok(Object::of([

@@ -15,12 +15,14 @@ pub mod drain;
 pub mod export;
 pub mod guard;
 pub mod index;
+pub mod ingest;
 pub mod layout;
 pub mod list;
 pub mod record;
 pub mod redrive;
 pub mod sign;
 mod tiles;
+pub mod verified;
 pub mod verify;
 mod view;
 

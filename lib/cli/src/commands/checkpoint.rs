@@ -1,30 +1,40 @@
 //! `dezky checkpoint`: a signature over everything so far.
 
 use crate::failure::Failure;
+use crate::target::Target;
 use domain::checkpoint::{Checkpoint, Reason};
-use services::Context;
+use reqwest::{Method, StatusCode};
 use std::process::ExitCode;
 
-pub(crate) async fn run(cx: &Context, json: bool) -> Result<ExitCode, Failure> {
-    let made = services::sign::sign(cx, Reason::Manual).await?;
-    let moved = made.is_some();
-    let newest = match made {
-        Some(checkpoint) => Some(checkpoint),
-        None => services::checkpoints::latest(cx).await?.map(|stored| stored.checkpoint),
+pub(crate) async fn run(target: &Target, json: bool) -> Result<ExitCode, Failure> {
+    let (line, moved) = match target {
+        Target::Here(embedded) => {
+            let cx = &embedded.hub.cx;
+            match services::sign::sign(cx, Reason::Manual).await? {
+                Some(checkpoint) => (checkpoint.line(), true),
+                None => {
+                    let newest = services::checkpoints::latest(cx).await?;
+                    (newest.map_or_else(|| b"null".to_vec(), |stored| stored.line), false)
+                }
+            }
+        }
+        Target::There(remote) => {
+            let response = remote.ask(Method::POST, "/audit/checkpoint", None).await?;
+            let moved = response.status() == StatusCode::CREATED;
+            (response.bytes().await?.to_vec(), moved)
+        }
     };
-    match newest {
-        Some(checkpoint) => print(&checkpoint, moved, json),
-        None if json => say!("null"),
-        None => eprintln!("there is nothing to sign: the chain has no event"),
+    if json {
+        say!("{}", String::from_utf8_lossy(&line));
+    } else if line == b"null" {
+        eprintln!("there is nothing to sign: the chain has no event");
+    } else {
+        print(&Checkpoint::from_line(&line)?, moved);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(checkpoint: &Checkpoint, moved: bool, json: bool) {
-    if json {
-        say!("{}", String::from_utf8_lossy(&checkpoint.line()));
-        return;
-    }
+fn print(checkpoint: &Checkpoint, moved: bool) {
     let what = if moved { "signed" } else { "nothing moved since" };
     say!(
         "{what} checkpoint {}: event {}, hash {}, root {}, key {} ({})",

@@ -1,8 +1,14 @@
 //! `dezky export`: lines, companion, checkpoints.
 
 use crate::failure::Failure;
+use crate::remote::Remote;
+use crate::target::Target;
+use domain::hash::Hash;
+use domain::json::{Limits, Value, parse};
+use reqwest::Method;
 use services::Context;
 use services::export::Export;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,40 +27,93 @@ pub(crate) struct Arguments {
     to: Option<u64>,
 }
 
-pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let path = &arguments.out;
-    let failed = |error: std::io::Error| Failure::file(path, &error);
     if arguments.from == 0 || arguments.to.is_some_and(|to| to < arguments.from) {
         return Err(Failure::usage("events are numbered from 1, and --to is not before --from"));
     }
-    let mut export = Export::start(cx, arguments.from, arguments.to).await?;
     // Aside first: an export that fails must not take the last good one with it.
-    let aside = beside(path, ".part");
-    let mut out = BufWriter::new(File::create(&aside).map_err(failed)?);
-    while let Some(lines) = export.next().await? {
-        out.write_all(&lines).map_err(failed)?;
-    }
-    out.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
-    std::fs::rename(&aside, path).map_err(failed)?;
-    let companion = export.companion().await?;
+    let mut out = Aside::create(path)?;
+    let (companion, checkpoints) = match target {
+        Target::Here(embedded) => here(&embedded.hub.cx, arguments, &mut out).await?,
+        Target::There(remote) => there(remote, arguments, &mut out).await?,
+    };
+    out.finish()?;
     write(&beside(path, ".companion.json"), &[companion.canonical(), b"\n".to_vec()].concat())?;
-    let mut checkpoints = Vec::new();
-    let (mut after, mut count) = (String::new(), 0);
-    loop {
-        let page = services::checkpoints::lines_after(cx, &after).await?;
-        let Some((newest, _)) = page.last() else { break };
-        after.clone_from(newest);
-        count += page.len();
-        page.iter().for_each(|(_, line)| checkpoints.extend([&line[..], b"\n"].concat()));
-    }
     write(&beside(path, ".checkpoints"), &checkpoints)?;
     if json {
         super::print_json(&companion);
     } else {
         let events = companion.as_object().and_then(|o| o.get("eventCount")?.as_u64()).unwrap_or_default();
+        let count = checkpoints.iter().filter(|b| **b == b'\n').count();
         eprintln!("wrote {events} events to {}, its companion and {count} checkpoints beside it", path.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn here(cx: &Context, arguments: &Arguments, out: &mut Aside) -> Result<(Value, Vec<u8>), Failure> {
+    let mut export = Export::start(cx, arguments.from, arguments.to).await?;
+    while let Some(lines) = export.next().await? {
+        out.write(&lines)?;
+    }
+    let companion = export.companion().await?;
+    let mut checkpoints = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = services::checkpoints::lines_after(cx, &after).await?;
+        let Some((newest, _)) = page.last() else { break };
+        after.clone_from(newest);
+        page.iter().for_each(|(_, line)| checkpoints.extend([&line[..], b"\n"].concat()));
+    }
+    Ok((companion, checkpoints))
+}
+
+/// The companion first: it fixes the range while the log goes on, and says what the lines must be.
+async fn there(remote: &Remote, arguments: &Arguments, out: &mut Aside) -> Result<(Value, Vec<u8>), Failure> {
+    let mut range = format!("from={}", arguments.from);
+    if let Some(to) = arguments.to {
+        range += &format!("&to={to}");
+    }
+    let companion = parse(&remote.get(&format!("/audit/export?as=companion&{range}")).await?, Limits::FORMAT)?;
+    let said = |name: &str| companion.as_object().and_then(|o| o.get(name)).cloned().unwrap_or(Value::Null);
+    let mut sha = Sha256::new();
+    if let Some(end) = said("endSeq").as_u64().filter(|end| *end > 0) {
+        let path = format!("/audit/export?from={}&to={end}", arguments.from);
+        let mut response = remote.ask(Method::GET, &path, None).await?;
+        while let Some(lines) = response.chunk().await? {
+            sha.update(&lines);
+            out.write(&lines)?;
+        }
+    }
+    if said("sha256").as_str() != Some(&Hash(sha.finalize().into()).to_hex()) {
+        return Err(Failure::new("the lines are not those that the companion describes: export again, then verify"));
+    }
+    Ok((companion, remote.get("/audit/checkpoints").await?))
+}
+
+/// A file that gets its name when it is whole.
+struct Aside {
+    path: PathBuf,
+    aside: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Aside {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        let aside = beside(path, ".part");
+        let file = BufWriter::new(File::create(&aside).map_err(|error| Failure::file(path, &error))?);
+        Ok(Self { path: path.to_owned(), aside, file })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| Failure::file(&self.path, &error))
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::file(&self.path, &error);
+        self.file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
+        std::fs::rename(&self.aside, &self.path).map_err(failed)
+    }
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -1,10 +1,12 @@
 //! `dezky list`: the newest events first.
 
 use crate::failure::Failure;
+use crate::remote::Remote;
+use crate::target::Target;
 use domain::event::Event;
 use domain::json::{Limits, Value, parse};
 use domain::time::Timestamp;
-use services::Context;
+use reqwest::Method;
 use services::list::{MAX_LIMIT, Query, list};
 use std::process::ExitCode;
 
@@ -18,20 +20,44 @@ pub(crate) struct Arguments {
     before: Option<Timestamp>,
 }
 
-pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let mut left = arguments.limit;
     let mut query = Query { limit: 1, before: arguments.before, cursor: None, caller: "cli".to_owned() };
     while left > 0 {
         query.limit = left.min(MAX_LIMIT);
-        let page = list(cx, &query).await?;
-        page.lines.iter().for_each(|line| print(line, json));
-        left -= page.lines.len();
-        match page.cursor {
+        let (lines, cursor) = match target {
+            Target::Here(embedded) => {
+                let page = list(&embedded.hub.cx, &query).await?;
+                (page.lines, page.cursor)
+            }
+            Target::There(remote) => page_of(remote, &query).await?,
+        };
+        lines.iter().for_each(|line| print(line, json));
+        left -= lines.len();
+        match cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => break,
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn page_of(remote: &Remote, query: &Query) -> Result<(Vec<Vec<u8>>, Option<String>), Failure> {
+    let mut path = format!("/audit?limit={}", query.limit);
+    if let Some(before) = query.before {
+        path += &format!("&before={before}");
+    }
+    if let Some(cursor) = &query.cursor {
+        path += &format!("&cursor={cursor}");
+    }
+    let response = remote.ask(Method::GET, &path, None).await?;
+    let cursor = response.headers().get("dezky-cursor").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let bytes = response.bytes().await?;
+    let Value::Array(events) = parse(&bytes, Limits::FORMAT)? else {
+        return Err(Failure::new("the hub answered something else than a list"));
+    };
+    // Stored lines are canonical: written anew they are the same bytes.
+    Ok((events.iter().map(Value::canonical).collect(), cursor))
 }
 
 fn print(line: &[u8], json: bool) {

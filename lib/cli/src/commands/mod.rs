@@ -12,6 +12,8 @@ pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod rebuild;
 pub(crate) mod record;
+pub(crate) mod token;
+pub(crate) mod up;
 pub(crate) mod verify;
 
 use domain::json::Value;

@@ -1,16 +1,23 @@
 //! `dezky record`: from a file through the queue into the chain.
 
 use crate::failure::Failure;
+use crate::remote::Remote;
+use crate::target::Target;
+use api::RecordedIds;
 use domain::json::{Limits, Object, Value, parse};
 use domain::names::Source;
+use reqwest::Method;
 use services::Context;
 use services::append::Appender;
 use services::record::RecordError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Sources that whoever owns the data directory may speak for.
 const SOURCES: [&str; 4] = ["platform-api", "authentik", "ocis", "stalwart"];
+
+/// Bytes of one request: a function platform takes 6 MB at most.
+const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -20,36 +27,70 @@ pub(crate) struct Arguments {
     file: Option<PathBuf>,
 }
 
-pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let path = arguments.file.clone().unwrap_or_default();
     let events = match &arguments.file {
         Some(path) => read_events(&std::fs::read(path).map_err(|error| Failure::file(path, &error))?, path)?,
         None => Vec::new(),
     };
-    let sources = SOURCES.map(|name| Source::new(name).expect("each is a source"));
-    let mut ids = Vec::new();
-    let mut first = 1;
-    for batch in events.chunks(services::record::MAX_EVENTS) {
-        let recorded = services::record::record(cx, batch.to_vec(), &sources).await;
-        ids.extend(recorded.map_err(|error| explain(error, &path, first))?);
-        first += batch.len();
-    }
-    let appender = Appender::new(cx.clone());
-    while services::drain::append_events(cx, &appender).await? > 0 {}
-    services::derive::derive(cx, services::layout::rows::SCHEMA, u64::MAX).await?;
+    let (ids, then) = match target {
+        Target::Here(embedded) => here(&embedded.hub.cx, events, &path).await?,
+        Target::There(_) if arguments.file.is_none() => return Err(Failure::usage("--url needs --file")),
+        Target::There(remote) => (there(remote, &events).await?, "the hub chains them now".to_owned()),
+    };
     if json {
         let ids = ids.iter().map(|id| id.as_str().into()).collect();
         super::print_json(&Object::of([("ids", Value::Array(ids))]).into());
     } else {
         ids.iter().for_each(|id| say!("{id}"));
-        let head = services::blocks::find_head(cx, 0).await?.seq;
-        eprintln!("accepted {} events; chain {} ends at event {head} now", ids.len(), cx.chain);
+        eprintln!("accepted {} events; {then}", ids.len());
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Through the queue into the chain, in this process.
+async fn here(cx: &Context, events: Vec<Value>, path: &Path) -> Result<(Vec<String>, String), Failure> {
+    let sources = SOURCES.map(|name| Source::new(name).expect("each is a source"));
+    let mut ids = Vec::new();
+    let mut first = 1;
+    for batch in events.chunks(services::record::MAX_EVENTS) {
+        let recorded = services::record::record(cx, batch.to_vec(), &sources).await;
+        let recorded = recorded.map_err(|error| explain(error, path, first))?;
+        ids.extend(recorded.iter().map(|id| id.as_str().to_owned()));
+        first += batch.len();
+    }
+    let appender = Appender::new(cx.clone());
+    while services::drain::append_events(cx, &appender).await? > 0 {}
+    services::derive::derive(cx, services::layout::rows::SCHEMA, u64::MAX).await?;
+    let head = services::blocks::find_head(cx, 0).await?.seq;
+    Ok((ids, format!("chain {} ends at event {head} now", cx.chain)))
+}
+
+/// Posts arrays that every platform takes.
+async fn there(remote: &Remote, events: &[Value]) -> Result<Vec<String>, Failure> {
+    let mut ids = Vec::new();
+    let mut batch: Vec<Vec<u8>> = Vec::new();
+    let mut bytes = 0;
+    for (i, event) in events.iter().enumerate() {
+        let event = event.canonical();
+        bytes += event.len() + 1;
+        batch.push(event);
+        let next = events.get(i + 1).map_or(usize::MAX, |next| next.canonical().len());
+        if batch.len() == services::record::MAX_EVENTS || bytes.saturating_add(next) > MAX_BATCH_BYTES {
+            let body = [&b"["[..], &batch.join(&b','), b"]"].concat();
+            let answer = remote.ask(Method::POST, "/audit/events", Some(body)).await.map_err(|failure| {
+                Failure::new(format!("{} events before these were accepted. {failure}", ids.len()))
+            })?;
+            let recorded: RecordedIds = serde_json::from_slice(&answer.bytes().await?)?;
+            ids.extend(recorded.ids);
+            (batch, bytes) = (Vec::new(), 0);
+        }
+    }
+    Ok(ids)
+}
+
 /// An array, one object, or a document per line.
-fn read_events(bytes: &[u8], path: &std::path::Path) -> Result<Vec<Value>, Failure> {
+fn read_events(bytes: &[u8], path: &Path) -> Result<Vec<Value>, Failure> {
     let whole = match parse(bytes, Limits::BATCH) {
         Ok(Value::Array(events)) => return Ok(events),
         Ok(one) => return Ok(vec![one]),
@@ -68,7 +109,7 @@ fn read_events(bytes: &[u8], path: &std::path::Path) -> Result<Vec<Value>, Failu
     Ok(events)
 }
 
-fn explain(error: RecordError, path: &std::path::Path, first: usize) -> Failure {
+fn explain(error: RecordError, path: &Path, first: usize) -> Failure {
     match error {
         RecordError::Refused(refused) => {
             let each = refused.iter().map(|(i, refusal)| format!("{}, event {}: {refusal}", path.display(), first + i));

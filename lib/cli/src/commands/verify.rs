@@ -1,17 +1,19 @@
 //! `dezky verify`: the log of this installation, or a file that somebody was given.
 
 use crate::failure::Failure;
-use crate::hub::threads;
+use crate::target::Target;
+use api::{Verification, VerificationStatus};
 use domain::hash::Hash;
 use domain::json::{Limits, Value, parse};
 use domain::keys::KeyRing;
-use domain::verify::{Break, Options, Report, Scratch, Start, Status, verify_lines};
+use domain::verify::{Options, Report, Scratch, Start, Status, verify_lines};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use local_host::threads;
 use ports::Ids;
-use services::Context;
 use services::verify::{Request, report_value};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -43,9 +45,20 @@ impl Arguments {
     }
 }
 
-/// Checks the log of this installation.
-pub(crate) async fn stored(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
-    let mut cx = cx.clone();
+/// Checks the log of an installation.
+pub(crate) async fn stored(target: &Target, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let embedded = match target {
+        Target::Here(embedded) => embedded,
+        Target::There(remote) => {
+            if arguments.index || !arguments.key.is_empty() || !arguments.anchor.is_empty() {
+                let advice = "with --url the hub verifies, with its own keys and copies; \
+                              export the log and use --file to verify with yours";
+                return Err(Failure::usage(advice));
+            }
+            return answer_of_hub(&remote.get("/audit/verify").await?, json);
+        }
+    };
+    let mut cx = embedded.hub.cx.clone();
     add_keys(&mut cx.ring, &arguments.key)?;
     let request = Request {
         threads: threads(),
@@ -219,70 +232,93 @@ fn answer(report: &Report, json: bool) -> ExitCode {
     }
 }
 
-fn print_text(report: &Report) {
-    say!(
-        "{}: {} of {} events and {} checkpoints hold",
-        report.status().as_str(),
-        report.events_verified,
-        report.events_total,
-        report.checkpoints_verified
-    );
-    if let Some((seq, hash)) = report.head {
+/// Says what a hub found, as if it had been found here.
+fn answer_of_hub(body: &[u8], json: bool) -> Result<ExitCode, Failure> {
+    let found: Verification = serde_json::from_slice(body)?;
+    if json {
+        say!("{}", String::from_utf8_lossy(body));
+    } else {
+        let status = match found.status {
+            VerificationStatus::Intact => Status::Intact,
+            VerificationStatus::Broken => Status::Broken,
+            VerificationStatus::Incomplete => Status::Incomplete,
+        };
+        print_summary(
+            status,
+            [found.events_verified, found.events_total, found.checkpoints_verified, found.unsigned_tail],
+            found.head.as_ref().map(|head| (head.seq, head.hash.clone())),
+            found.anchored,
+        );
+        if let Some(found) = &found.r#break {
+            let places = [("event", found.seq), ("checkpoint over event", found.head_seq), ("block", found.block)];
+            let details = [
+                ("member", found.member.as_deref()),
+                ("expected", found.expected.as_deref()),
+                ("actual", found.actual.as_deref()),
+            ];
+            say!("break: {}", describe(&found.kind, places, details));
+        }
+    }
+    Ok(match found.status {
+        VerificationStatus::Intact => ExitCode::SUCCESS,
+        VerificationStatus::Broken => ExitCode::from(10),
+        VerificationStatus::Incomplete => ExitCode::from(11),
+    })
+}
+
+fn print_summary(status: Status, counts: [u64; 4], head: Option<(u64, String)>, anchored: bool) {
+    let [verified, total, checkpoints, unsigned] = counts;
+    say!("{}: {verified} of {total} events and {checkpoints} checkpoints hold", status.as_str());
+    if let Some((seq, hash)) = head {
         say!("head: event {seq}, hash {hash}");
     }
-    say!("unsigned tail: {} events", report.unsigned_tail);
-    let anchored = if report.anchored { "yes" } else { "no; a rollback of everything cannot be seen" };
+    say!("unsigned tail: {unsigned} events");
+    let anchored = if anchored { "yes" } else { "no; a rollback of everything cannot be seen" };
     say!("compared with a copy kept elsewhere: {anchored}");
+}
+
+fn print_text(report: &Report) {
+    print_summary(
+        report.status(),
+        [report.events_verified, report.events_total, report.checkpoints_verified, report.unsigned_tail],
+        report.head.map(|(seq, hash)| (seq, hash.to_hex())),
+        report.anchored,
+    );
     report.missing.iter().for_each(|missing| say!("not checked: {missing}"));
     for found in report.breaks.iter().take(20) {
-        say!("break: {}", describe(found));
+        let places = [("event", found.seq), ("checkpoint over event", found.head_seq), ("block", found.block)];
+        let details =
+            [("member", found.member), ("expected", found.expected.as_deref()), ("actual", found.actual.as_deref())];
+        say!("break: {}", describe(found.kind.as_str(), places, details));
     }
     if report.breaks_total > 20 {
         say!("… and {} more breaks", report.breaks_total - 20);
     }
 }
 
-fn describe(found: &Break) -> String {
-    let mut text = found.kind.as_str().to_owned();
-    for (name, value) in [("event", found.seq), ("checkpoint over event", found.head_seq), ("block", found.block)] {
-        if let Some(value) = value {
-            text += &format!(", {name} {value}");
-        }
-    }
-    if let Some(member) = found.member {
-        text += &format!(", member {member}");
-    }
-    for (name, value) in [("expected", &found.expected), ("actual", &found.actual)] {
-        if let Some(value) = value {
-            text += &format!(", {name} {value}");
-        }
-    }
-    text
+fn describe(kind: &str, places: [(&str, Option<u64>); 3], details: [(&str, Option<&str>); 3]) -> String {
+    let places = places.iter().filter_map(|(name, value)| Some(format!(", {name} {}", (*value)?)));
+    let details = details.iter().filter_map(|(name, value)| Some(format!(", {name} {}", (*value)?)));
+    kind.to_owned() + &places.chain(details).collect::<String>()
 }
 
-/// Percent on a terminal, nothing elsewhere.
-struct Progress {
-    on: bool,
-    shown: u64,
-}
+/// A bar on a terminal, nothing elsewhere.
+struct Progress(ProgressBar);
 
 impl Progress {
     fn new() -> Self {
-        Self { on: std::io::stderr().is_terminal(), shown: u64::MAX }
+        // Hides itself where stderr is no terminal.
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:25} {percent:>3} %  {eta}");
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 
     fn at(&mut self, done: u64, all: u64) {
-        let percent = done.saturating_mul(100).checked_div(all).unwrap_or(100).min(100);
-        if self.on && percent != self.shown {
-            self.shown = percent;
-            let bar = "#".repeat(usize::try_from(percent / 4).unwrap_or(25));
-            eprint!("\r[{bar:<25}] {percent:>3} %");
-        }
+        self.0.set_length(all);
+        self.0.set_position(done.min(all));
     }
 
     fn end(&self) {
-        if self.on && self.shown != u64::MAX {
-            eprint!("\r{:34}\r", "");
-        }
+        self.0.finish_and_clear();
     }
 }

@@ -7,5 +7,6 @@
 
 pub mod bucket;
 pub mod gateways;
+pub mod log_file;
 pub mod queue;
 pub mod table;

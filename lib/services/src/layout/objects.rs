@@ -1,5 +1,6 @@
 //! Keys of the bucket's objects.
 
+use domain::hash::Hash;
 use domain::merkle::Tile;
 use domain::names::ChainName;
 
@@ -21,4 +22,14 @@ pub fn checkpoint_number(key: &str) -> Option<u64> {
 /// A tile, under its C2SP path.
 pub fn tile(chain: &ChainName, tile: &Tile) -> String {
     format!("tiles/{chain}/{}", tile.path())
+}
+
+/// Metadata of an event that was too large to be chained, under its SHA-256 which the event carries.
+pub fn original(chain: &ChainName, hash: &Hash) -> String {
+    format!("originals/{chain}/{hash}.json")
+}
+
+/// Bytes of a source that could not be used, under their SHA-256.
+pub fn kept(chain: &ChainName, source: &str, hash: &Hash) -> String {
+    format!("kept/{chain}/{source}/{hash}")
 }

@@ -84,6 +84,21 @@ pub fn accepting(chain: &ChainName) -> Key {
     Key::new(format!("accepting#{chain}"), "now")
 }
 
+/// Where a poller left its source.
+pub fn ingest_cursor(chain: &ChainName, source: &str) -> Key {
+    Key::new(format!("ingest#{chain}"), source)
+}
+
+/// Something of a source that could not be used: which, why and where its bytes are.
+pub fn kept(chain: &ChainName, source: &str, generation: &str, offset: u64) -> Key {
+    Key::new(format!("kept#{chain}#{source}"), format!("{generation}-{}", number(offset)))
+}
+
+/// What the last scheduled verification found.
+pub fn verified(chain: &ChainName) -> Key {
+    Key::new(format!("verified#{chain}"), "hot")
+}
+
 /// All derived rows of one block.
 pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
     let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());

@@ -1,0 +1,100 @@
+//! `dezky up`: everything in one process.
+
+use crate::failure::Failure;
+use crate::target::{self, environment};
+use local_host::{Embedded, Host, Makes, OpenError, Presence, announce, open, stop_signal, write_demo_log};
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Address and port; with port 0 any free one, which is printed
+    #[arg(long, default_value = "127.0.0.1:3001", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Follow a bundled OCIS audit log
+    #[arg(long)]
+    demo: bool,
+}
+
+pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if target.url.is_some() {
+        return Err(Failure::usage("`up` runs a hub on this machine: it takes --data, not --url"));
+    }
+    start_log()?;
+    let mut settings = target.settings()?;
+    if arguments.demo {
+        if settings.ocis_log.is_some() {
+            return Err(Failure::usage("--demo brings its own log: take it away, or unset OCIS_AUDIT_LOG_PATH"));
+        }
+        // The directory first: what it refuses, it refuses before anything is written there.
+        drop(open(&settings, Makes::Log)?);
+        let log = write_demo_log(&settings.data).map_err(|error| Failure::file(&settings.data, &error))?;
+        settings.ocis_log = Some(log);
+    }
+    let embedded = open(&settings, Makes::Log)?;
+    let host = match Host::bind(embedded.hub.clone(), arguments.listen).await {
+        Ok(host) => host,
+        Err(error) if error.is_port_in_use() => return Err(port_in_use(&settings.data, arguments.listen)),
+        Err(error) => return Err(error.into()),
+    };
+    let url = format!("http://{}", host.address().unwrap_or(arguments.listen));
+    let presence = settle_in(&embedded, &settings.data, &url)?;
+    if arguments.demo {
+        host.settle().await?;
+    }
+    say!("{url}");
+    where_to_look(&settings.data, &url, &embedded).await;
+    host.serve(stop_signal()).await?;
+    drop(presence);
+    eprintln!("stopped; nothing that was acknowledged is lost");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Finds out who else is here; the only one takes back what a crash left in flight.
+fn settle_in(embedded: &Embedded, data: &Path, url: &str) -> Result<Presence, Failure> {
+    let about = format!("process {}, {url}", std::process::id());
+    let presence = announce(data, &about).map_err(|error| Failure::file(&data.join("up.lock"), &error))?;
+    match &presence {
+        Presence::Alone(_) => embedded.take_back_messages().map_err(|error: OpenError| Failure::from(error))?,
+        Presence::Beside(other) => {
+            eprintln!("another `dezky up` serves this data directory ({other}); both write one log, which is safe");
+        }
+    }
+    Ok(presence)
+}
+
+fn port_in_use(data: &Path, listen: SocketAddr) -> Failure {
+    let who = match announce(data, "") {
+        Ok(Presence::Beside(other)) => format!("another `dezky up` serves this data directory ({other})"),
+        _ => "another program has it".to_owned(),
+    };
+    Failure::new(format!("the port of {listen} is in use: {who}; stop it, or choose another with --listen 127.0.0.1:0"))
+}
+
+async fn where_to_look(data: &Path, url: &str, embedded: &Embedded) {
+    let cx = &embedded.hub.cx;
+    let head = services::blocks::find_head(cx, 0).await.map_or(0, |head| head.seq);
+    let at = if data == Path::new("./.dezky") { String::new() } else { format!(" --data {}", data.display()) };
+    eprintln!(
+        "chain {} with {head} events in {}, served at {url}; stop with Ctrl-C\n\n\
+         look:    dezky list{at}\n\
+         verify:  dezky verify{at}\n\
+         ask:     curl -H \"Authorization: Bearer $(dezky token --role operator{at})\" {url}/audit/verify\n\
+         record:  dezky record --file EVENTS.ndjson{at}\n\
+         read:    docs/cli.md, docs/http.md\n",
+        cx.chain,
+        data.display()
+    );
+}
+
+/// The service's own log, to stderr.
+fn start_log() -> Result<(), Failure> {
+    let level = environment("DEZKY_LOG").filter(|word| !word.is_empty()).unwrap_or_else(|| "info".to_owned());
+    let level: tracing::level_filters::LevelFilter =
+        level.parse().map_err(|_| Failure::usage("DEZKY_LOG: use off, error, warn, info, debug or trace"))?;
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
+    log.with_ansi(std::io::stderr().is_terminal()).init();
+    Ok(())
+}

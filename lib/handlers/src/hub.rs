@@ -1,0 +1,77 @@
+//! What functions share: the ports, and what is made of settings once.
+
+use crate::grant::{Grant, Narrowed};
+use crate::token::Verifier;
+use ports::LogFile;
+use services::Context;
+use services::append::Appender;
+use sources::ocis::ExtraActions;
+use std::sync::{Arc, OnceLock};
+
+/// What is listened to.
+#[derive(Clone, Default)]
+pub struct Ingest {
+    /// Whether pollers poll.
+    pub enabled: bool,
+    /// The OCIS audit log, if one is configured.
+    pub ocis_log: Option<Arc<dyn LogFile>>,
+    /// OCIS actions beyond the core ones that become events.
+    pub ocis_extra: ExtraActions,
+}
+
+/// Everything that a function may reach.
+#[derive(Clone)]
+pub struct Hub {
+    /// What use cases touch.
+    pub cx: Context,
+    /// What is listened to.
+    pub ingest: Ingest,
+    /// Whose tokens are taken.
+    pub tokens: Arc<Verifier>,
+    /// Made at first use: it remembers what it saw of the chain.
+    appender: Arc<OnceLock<Appender>>,
+}
+
+impl Hub {
+    /// A hub whose functions may do everything.
+    pub fn new(cx: Context, ingest: Ingest, tokens: Verifier) -> Self {
+        Self { cx, ingest, tokens: Arc::new(tokens), appender: Arc::default() }
+    }
+
+    /// This process's appender.
+    pub fn appender(&self) -> &Appender {
+        self.appender.get_or_init(|| Appender::new(self.cx.clone()))
+    }
+
+    /// The hub as a function sees it that uses only this.
+    pub fn narrowed(&self, function: &'static str, uses: &'static [Grant]) -> Self {
+        let cx = &self.cx;
+        macro_rules! narrow {
+            ($port:expr, $read:expr, $write:expr) => {
+                Arc::new(Narrowed { inner: Arc::clone(&$port), function, uses, read: $read, write: $write })
+            };
+        }
+        let cx = Context {
+            table: narrow!(cx.table, Some(Grant::TableRead), Some(Grant::TableWrite)),
+            bucket: narrow!(cx.bucket, Some(Grant::BucketRead), Some(Grant::BucketWrite)),
+            events: narrow!(cx.events, Some(Grant::EventsReceive), Some(Grant::EventsSend)),
+            // Only the queue's own policy sends there.
+            dead_letters: narrow!(cx.dead_letters, Some(Grant::DeadLettersReceive), None),
+            checkpoint_requests: narrow!(
+                cx.checkpoint_requests,
+                Some(Grant::CheckpointsReceive),
+                Some(Grant::CheckpointsSend)
+            ),
+            signer: narrow!(cx.signer, None, Some(Grant::Sign)),
+            ..cx.clone()
+        };
+        let ocis_log =
+            self.ingest.ocis_log.as_ref().map(|log| narrow!(*log, Some(Grant::LogRead), None) as Arc<dyn LogFile>);
+        Self {
+            cx,
+            ingest: Ingest { ocis_log, ..self.ingest.clone() },
+            tokens: Arc::clone(&self.tokens),
+            appender: Arc::default(),
+        }
+    }
+}

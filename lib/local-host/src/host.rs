@@ -1,0 +1,134 @@
+//! The process that a newcomer meets and a single server runs.
+
+use crate::http_server::{Mounted, router};
+use crate::pump;
+use handlers::{FUNCTIONS, Failed, Hub};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long requests under way may take once it is time to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The host cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The port.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// What was asked for.
+        listen: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The demo's events.
+    #[error("the demo's log could not be recorded: {0}")]
+    Demo(Failed),
+    /// The socket, later.
+    #[error("the server stopped: {0}")]
+    Serve(std::io::Error),
+}
+
+impl HostError {
+    /// Whether somebody else has the port.
+    pub fn is_port_in_use(&self) -> bool {
+        matches!(self, Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse)
+    }
+}
+
+/// A host that has its port and does not answer yet.
+pub struct Host {
+    mounted: Arc<Mounted>,
+    listener: TcpListener,
+}
+
+impl Host {
+    /// Takes the port. Whoever connects waits until [`Host::serve`].
+    ///
+    /// # Errors
+    /// The port.
+    pub async fn bind(hub: Hub, listen: SocketAddr) -> Result<Self, HostError> {
+        let listener = TcpListener::bind(listen).await.map_err(|source| HostError::Listen { listen, source })?;
+        Ok(Self { mounted: Arc::new(Mounted::new(hub)), listener })
+    }
+
+    /// The address that it got.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Ticks every source once, chains what they said, and signs it: what a demo waits for.
+    ///
+    /// # Errors
+    /// Whatever a function says.
+    pub async fn settle(&self) -> Result<(), HostError> {
+        for name in ["tail-ocis", "append-events", "derive-entries", "sign-checkpoint"] {
+            let Some(place) = FUNCTIONS.iter().position(|f| f.name == name) else { continue };
+            let (function, hub) = (&FUNCTIONS[place], &self.mounted.narrowed[place]);
+            let done = match (function.queue, function.schedule) {
+                (_, Some(part)) => (part.tick)(hub).await,
+                (Some(part), None) => pump::drain(&part, hub).await,
+                (None, None) => Ok(()),
+            };
+            done.map_err(HostError::Demo)?;
+        }
+        Ok(())
+    }
+
+    /// Serves until `stop` comes: then no new request is taken, those under way are finished, and so
+    /// are rounds over queues and ticks.
+    ///
+    /// # Errors
+    /// The socket.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), HostError> {
+        let (stopping, stopped) = watch::channel(false);
+        let mut loops = JoinSet::new();
+        for (function, hub) in FUNCTIONS.iter().zip(&self.mounted.narrowed) {
+            if let Some(part) = function.queue {
+                loops.spawn(pump::pump(*function, part, hub.clone(), stopped.clone()));
+            }
+            if let Some(part) = function.schedule {
+                loops.spawn(pump::tick(*function, part, hub.clone(), stopped.clone()));
+            }
+        }
+        let mut until = stopped.clone();
+        let server = axum::serve(self.listener, router(Arc::clone(&self.mounted)))
+            .with_graceful_shutdown(async move { drop(until.wait_for(|stop| *stop).await) });
+        let server = tokio::spawn(server.into_future());
+        stop.await;
+        tracing::info!("stopping: requests and rounds under way are finished first");
+        // Receivers live in the loops; without any there is nothing to tell.
+        let _ = stopping.send(true);
+        let served = tokio::time::timeout(GRACE, server).await;
+        while loops.join_next().await.is_some() {}
+        match served {
+            Ok(Ok(Err(error))) => Err(HostError::Serve(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Comes with SIGINT or SIGTERM. A second one ends the process at once, as kill -9 would: nothing
+/// that was acknowledged is lost by that either.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("cannot listen for signals; stop the process with kill -9, which is safe");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(130);
+    });
+}

@@ -1,0 +1,16 @@
+//! All functions in one process: HTTP on one port, queues drained, schedules ticked, everything
+//! embedded. Which functions there are is `handlers::FUNCTIONS`' business.
+
+mod demo;
+mod embedded;
+mod host;
+mod http_server;
+mod pump;
+mod settings;
+mod single;
+
+pub use demo::write_demo_log;
+pub use embedded::{Embedded, Makes, OpenError, open, threads};
+pub use host::{Host, HostError, stop_signal};
+pub use settings::{Settings, SettingsError};
+pub use single::{Presence, announce};

@@ -1,0 +1,114 @@
+//! What a platform does for functions: hands them messages, and ticks.
+
+use handlers::{Failed, Function, Hub, QueueName, QueuePart, SchedulePart};
+use ports::{MAX_SEND, Queue};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long an empty queue is left alone.
+const IDLE: Duration = Duration::from_millis(100);
+/// How long a queue is left alone after a failure, at first and at most.
+const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Waits, unless it is time to stop; says whether to go on.
+async fn rest(stop: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => false,
+        () = tokio::time::sleep(time) => true,
+    }
+}
+
+fn queue_of(hub: &Hub, name: QueueName) -> &Arc<dyn Queue> {
+    match name {
+        QueueName::Events => &hub.cx.events,
+        QueueName::Checkpoints => &hub.cx.checkpoint_requests,
+    }
+}
+
+/// Receives a batch, serves it, and acknowledges it; how many messages it held.
+async fn round(part: &QueuePart, hub: &Hub) -> Result<usize, Failed> {
+    let queue = queue_of(hub, part.queue);
+    let messages = queue.receive(MAX_SEND).await?;
+    if messages.is_empty() {
+        return Ok(0);
+    }
+    (part.handle)(hub, &messages).await?;
+    let receipts: Vec<String> = messages.iter().map(|message| message.receipt.clone()).collect();
+    queue.ack(&receipts).await?;
+    Ok(messages.len())
+}
+
+/// Serves a queue until it is empty.
+pub(crate) async fn drain(part: &QueuePart, hub: &Hub) -> Result<(), Failed> {
+    while round(part, hub).await? > 0 {}
+    Ok(())
+}
+
+/// Serves a queue until it is time to stop. A round that has begun is finished.
+pub(crate) async fn pump(function: Function, part: QueuePart, hub: Hub, mut stop: watch::Receiver<bool>) {
+    let mut complaint = Complaint::new(function.name);
+    let mut pause = BACK_OFF.0;
+    loop {
+        let wait = match round(&part, &hub).await {
+            Ok(served) => {
+                complaint.over();
+                pause = BACK_OFF.0;
+                if served == 0 { IDLE } else { Duration::ZERO }
+            }
+            Err(failed) => {
+                complaint.say(&failed);
+                let now = pause;
+                pause = (pause * 2).min(BACK_OFF.1);
+                now
+            }
+        };
+        if !rest(&mut stop, wait).await {
+            return;
+        }
+    }
+}
+
+/// Ticks until it is time to stop, the first time at once.
+pub(crate) async fn tick(function: Function, part: SchedulePart, hub: Hub, mut stop: watch::Receiver<bool>) {
+    let mut complaint = Complaint::new(function.name);
+    loop {
+        match (part.tick)(&hub).await {
+            Ok(()) => complaint.over(),
+            Err(failed) => complaint.say(&failed),
+        }
+        if !rest(&mut stop, Duration::from_secs(part.every_seconds.into())).await {
+            return;
+        }
+    }
+}
+
+/// Says a failure once, and that it is over; a full disk is no reason to fill the log.
+struct Complaint {
+    function: &'static str,
+    said: Option<String>,
+}
+
+impl Complaint {
+    fn new(function: &'static str) -> Self {
+        Self { function, said: None }
+    }
+
+    fn say(&mut self, failed: &Failed) {
+        if self.said.as_ref() != Some(&failed.0) {
+            let function = self.function;
+            tracing::error!(
+                function,
+                "{function} failed: {failed}; nothing that was acknowledged is lost, and it is tried again"
+            );
+            self.said = Some(failed.0.clone());
+        }
+    }
+
+    fn over(&mut self) {
+        if self.said.take().is_some() {
+            let function = self.function;
+            tracing::info!(function, "{function} works again");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Settings of one machine, read in one place: a flag beats the environment, which beats the default.
+//! All problems are reported at once.
+
+use domain::keys::{Algorithm, KeyRing, SigningKey};
+use domain::names::ChainName;
+use sources::ocis::ExtraActions;
+use std::path::{Path, PathBuf};
+
+/// What the program was told; `None` is left to the data directory.
+#[derive(Debug)]
+pub struct Settings {
+    /// `DEZKY_DATA`: the data directory.
+    pub data: PathBuf,
+    /// `AUDIT_CHAIN`: the log's name.
+    pub chain: Option<ChainName>,
+    /// `AUDIT_SIGNING_ALG`
+    pub algorithm: Algorithm,
+    /// `AUDIT_SIGNING_KEY`
+    pub signing_key: Option<SigningKey>,
+    /// `AUDIT_VERIFY_KEYS`: older keys.
+    pub verify_keys: KeyRing,
+    /// `CURSOR_KEY`: 64 hex digits.
+    pub cursor_key: Option<[u8; 32]>,
+    /// `TABLE_URL`
+    pub table_url: Option<String>,
+    /// `BUCKET_URL`
+    pub bucket_url: Option<String>,
+    /// `QUEUE_URL`
+    pub queue_url: Option<String>,
+    /// `AUDIT_INGEST_ENABLED`: whether pollers poll.
+    pub ingest: bool,
+    /// `OCIS_AUDIT_LOG_PATH`
+    pub ocis_log: Option<PathBuf>,
+    /// `OCIS_EXTRA_ACTIONS`
+    pub ocis_extra: ExtraActions,
+}
+
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct SettingsError(pub Vec<String>);
+
+impl Settings {
+    /// Reads flags and environment.
+    ///
+    /// # Errors
+    /// All problems.
+    pub fn read(data: Option<&Path>, environment: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut problems = Vec::new();
+        let text = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let data = data
+            .map(Path::to_owned)
+            .or_else(|| text("DEZKY_DATA").map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from("./.dezky"));
+        let mut parse = Parse { text: &text, problems: &mut problems };
+        let chain = parse.with("AUDIT_CHAIN", |name| ChainName::new(name).map_err(|e| e.detail));
+        let algorithm = parse
+            .with("AUDIT_SIGNING_ALG", |word| Algorithm::new(word).ok_or("use hmac-sha256 or ed25519".to_owned()))
+            .unwrap_or(Algorithm::HmacSha256);
+        let signing_key =
+            parse.with("AUDIT_SIGNING_KEY", |key| SigningKey::from_hex(algorithm, key).map_err(|e| e.to_string()));
+        let verify_keys = parse.with("AUDIT_VERIFY_KEYS", |list| {
+            let mut ring = KeyRing::default();
+            ring.add_list(list).map(|()| ring).map_err(|e| e.to_string())
+        });
+        let cursor_key = parse.with("CURSOR_KEY", |key| {
+            let bytes = domain::hash::unhex(key).and_then(|bytes| bytes.try_into().ok());
+            bytes.ok_or_else(|| "64 hex digits belong here".to_owned())
+        });
+        let ingest = parse.with("AUDIT_INGEST_ENABLED", |word| match word {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("use true or false".to_owned()),
+        });
+        let ocis_extra = parse.with("OCIS_EXTRA_ACTIONS", ExtraActions::parse);
+        if !problems.is_empty() {
+            return Err(SettingsError(problems));
+        }
+        Ok(Self {
+            data,
+            chain,
+            algorithm,
+            signing_key,
+            verify_keys: verify_keys.unwrap_or_default(),
+            cursor_key,
+            table_url: text("TABLE_URL"),
+            bucket_url: text("BUCKET_URL"),
+            queue_url: text("QUEUE_URL"),
+            ingest: ingest.unwrap_or(true),
+            ocis_log: text("OCIS_AUDIT_LOG_PATH").map(PathBuf::from),
+            ocis_extra: ocis_extra.unwrap_or_default(),
+        })
+    }
+}
+
+struct Parse<'a, F> {
+    text: &'a F,
+    problems: &'a mut Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Parse<'_, F> {
+    fn with<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        match read(&(self.text)(name)?) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.problems.push(format!("{name}: {problem}"));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let wrong = [
+            ("AUDIT_CHAIN", "no spaces"),
+            ("AUDIT_SIGNING_ALG", "rot13"),
+            ("AUDIT_SIGNING_KEY", "abc"),
+            ("AUDIT_VERIFY_KEYS", "x"),
+            ("CURSOR_KEY", "12"),
+            ("AUDIT_INGEST_ENABLED", "maybe"),
+            ("OCIS_EXTRA_ACTIONS", "fly_away"),
+        ];
+        let environment = |name: &str| wrong.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let error = Settings::read(None, environment).expect_err("all are wrong");
+        assert_eq!(error.0.len(), wrong.len(), "{error}");
+        for ((name, _), problem) in wrong.iter().zip(&error.0) {
+            assert!(problem.starts_with(&format!("{name}: ")), "{problem}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_is_not_set_and_a_flag_beats_the_environment() {
+        let environment = |name: &str| (name == "DEZKY_DATA").then(|| "/elsewhere".to_owned()).or(Some(String::new()));
+        let settings = Settings::read(None, environment).expect("nothing is wrong");
+        assert_eq!((settings.data, settings.ingest), (PathBuf::from("/elsewhere"), true));
+        let settings = Settings::read(Some(Path::new("here")), environment).expect("nothing is wrong");
+        assert_eq!(settings.data, PathBuf::from("here"));
+    }
+}
