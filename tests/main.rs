@@ -3,6 +3,8 @@
 
 mod conformance;
 mod docs;
+mod functions;
+mod http;
 mod layers;
 mod processes;
 mod services;

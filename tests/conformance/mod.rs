@@ -1,12 +1,12 @@
 //! Each port's suite, on each adapter.
 
 use adapters_local::{
-    CountedIds, DirectoryBucket, KeySigner, MemoryBucket, MemoryQueue, MemoryTable, QueueSettings, RandomIds, SetClock,
-    SqliteQueue, SqliteTable, SystemClock,
+    CountedIds, DirectoryBucket, DiskLog, KeySigner, MemoryBucket, MemoryLog, MemoryQueue, MemoryTable, QueueSettings,
+    RandomIds, SetClock, SqliteQueue, SqliteTable, SystemClock,
 };
 use domain::keys::{Algorithm, SigningKey};
 use domain::time::Timestamp;
-use ports::conformance::{bucket, gateways, queue, table};
+use ports::conformance::{bucket, gateways, log_file, queue, table};
 use ports::faults::FaultyTable;
 use ports::{Queue, Table, TableError};
 use std::sync::Arc;
@@ -142,4 +142,46 @@ async fn a_file_that_is_not_ours_is_refused_by_name() {
     let newer = folder.path().join("newer.db");
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 7).unwrap();
     assert!(said(&format!("sqlite:{}", newer.display())).contains("made by a newer dezky (layout 7"));
+}
+
+#[tokio::test]
+async fn memory_log() {
+    struct Memory(MemoryLog);
+    impl log_file::Writer for Memory {
+        fn append(&self, bytes: &[u8]) {
+            self.0.append(bytes);
+        }
+        fn rename(&self) {
+            self.0.rename();
+        }
+        fn delete(&self) {
+            self.0.delete();
+        }
+    }
+    let log = MemoryLog::default();
+    log_file::suite(&log, &Memory(log.clone())).await;
+}
+
+#[tokio::test]
+async fn disk_log() {
+    use std::io::Write;
+    struct Disk(std::path::PathBuf);
+    impl log_file::Writer for Disk {
+        fn append(&self, bytes: &[u8]) {
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
+            file.write_all(bytes).unwrap();
+        }
+        fn rename(&self) {
+            std::fs::rename(&self.0, self.0.with_extension("log.1")).unwrap();
+        }
+        fn delete(&self) {
+            std::fs::remove_file(&self.0).unwrap();
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    log_file::suite(&DiskLog::new(&path), &Disk(path.clone())).await;
+    std::fs::create_dir(&path).unwrap();
+    let error = ports::LogFile::current(&DiskLog::new(&path)).await.unwrap_err().to_string();
+    assert!(error.contains("audit.log") && error.contains("no regular file"), "{error}");
 }

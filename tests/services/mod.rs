@@ -3,6 +3,7 @@
 mod append;
 mod bad_days;
 mod breaks;
+mod ingest;
 mod list;
 mod record;
 mod sign;

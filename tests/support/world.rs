@@ -92,3 +92,25 @@ fn context(
         writer: format!("test-{}", std::process::id()),
     }
 }
+
+/// The key of the issuer whose tokens a test's hub takes.
+const ISSUER_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+/// The issuer whose tokens [`hub`] takes.
+pub fn issuer() -> handlers::Issuer {
+    handlers::Issuer::new("test", ISSUER_KEY).expect("64 hex digits")
+}
+
+/// A hub over these ports, which takes the tokens of [`issuer`].
+pub fn hub(cx: &Context, ingest: handlers::Ingest) -> handlers::Hub {
+    handlers::Hub::new(cx.clone(), ingest, handlers::Verifier::new(vec![issuer().trusted()]))
+}
+
+/// A bearer's header: `operator`, or the scopes of a service.
+pub fn bearer(cx: &Context, who: &str) -> String {
+    let (role, scopes) = match who {
+        "operator" => (handlers::Role::Operator, Vec::new()),
+        scopes => (handlers::Role::Service, handlers::Granted::parse_list(scopes).expect("scopes")),
+    };
+    format!("Bearer {}", issuer().token(who, role, &scopes, cx.clock.now(), 3600))
+}

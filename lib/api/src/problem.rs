@@ -61,6 +61,8 @@ codes! {
     ChainBroken = 409 "chain-broken" "The log does not extend what was signed before",
     /// The body is larger than is taken.
     BodyTooLarge = 413 "body-too-large" "The body is larger than is taken",
+    /// The answer is longer than the platform takes.
+    AnswerTooLong = 422 "answer-too-long" "The answer is longer than the platform takes",
     /// Stored bytes are damaged.
     ChainDamaged = 500 "chain-damaged" "Stored bytes are damaged",
     /// A mistake of ours, or a setting.

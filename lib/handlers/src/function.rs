@@ -191,6 +191,9 @@ pub struct HttpPart {
     pub handle: for<'a> fn(&'a Hub, Call) -> BoxFuture<'a, Result<Reply, Fault>>,
 }
 
+/// A message or a tick under way.
+pub type Served<'a> = BoxFuture<'a, Result<(), Failed>>;
+
 /// What a message needs to be served.
 #[derive(Clone, Copy)]
 pub struct QueuePart {
@@ -199,7 +202,7 @@ pub struct QueuePart {
     /// A message body.
     pub example_body: fn() -> String,
     /// Serves a batch.
-    pub handle: for<'a> fn(&'a Hub, &'a [Message]) -> BoxFuture<'a, Result<(), Failed>>,
+    pub handle: for<'a> fn(&'a Hub, &'a [Message]) -> Served<'a>,
 }
 
 /// What a tick needs to be served.
@@ -208,7 +211,7 @@ pub struct SchedulePart {
     /// Seconds between ticks.
     pub every_seconds: u32,
     /// Serves a tick.
-    pub tick: for<'a> fn(&'a Hub) -> BoxFuture<'a, Result<(), Failed>>,
+    pub tick: for<'a> fn(&'a Hub) -> Served<'a>,
 }
 
 /// A function, its type erased so that it can stand in a list.
@@ -218,6 +221,8 @@ pub struct Function {
     pub name: &'static str,
     /// What it does, in a sentence.
     pub summary: &'static str,
+    /// Path of its type, as the compiler writes it.
+    pub type_name: fn() -> &'static str,
     /// What it may touch.
     pub uses: &'static [Grant],
     /// If requests wake it.
@@ -226,6 +231,11 @@ pub struct Function {
     pub queue: Option<QueuePart>,
     /// If the clock wakes it.
     pub schedule: Option<SchedulePart>,
+}
+
+/// A function that nothing wakes yet.
+const fn asleep<F>(name: &'static str, summary: &'static str, uses: &'static [Grant]) -> Function {
+    Function { name, summary, type_name: std::any::type_name::<F>, uses, http: None, queue: None, schedule: None }
 }
 
 /// A function that requests wake.
@@ -239,11 +249,11 @@ pub const fn http<F: HttpFunction>() -> Function {
         example: F::example,
         handle: |hub, call| Box::pin(F::handle(hub, call)),
     };
-    Function { name: F::NAME, summary: F::SUMMARY, uses: F::USES, http: Some(part), queue: None, schedule: None }
+    Function { http: Some(part), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES) }
 }
 
 const fn queue_part<F: QueueFunction>() -> QueuePart {
-    fn handle<'a, F: QueueFunction>(hub: &'a Hub, messages: &'a [Message]) -> BoxFuture<'a, Result<(), Failed>> {
+    fn handle<'a, F: QueueFunction>(hub: &'a Hub, messages: &'a [Message]) -> Served<'a> {
         Box::pin(F::handle(hub, messages))
     }
     QueuePart { queue: F::QUEUE, example_body: F::example_body, handle: handle::<F> }
@@ -255,14 +265,12 @@ const fn schedule_part<F: ScheduledFunction>() -> SchedulePart {
 
 /// A function that messages wake.
 pub const fn queue<F: QueueFunction>() -> Function {
-    let part = Some(queue_part::<F>());
-    Function { name: F::NAME, summary: F::SUMMARY, uses: F::USES, http: None, queue: part, schedule: None }
+    Function { queue: Some(queue_part::<F>()), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES) }
 }
 
 /// A function that the clock wakes.
 pub const fn schedule<F: ScheduledFunction>() -> Function {
-    let part = Some(schedule_part::<F>());
-    Function { name: F::NAME, summary: F::SUMMARY, uses: F::USES, http: None, queue: None, schedule: part }
+    Function { schedule: Some(schedule_part::<F>()), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES) }
 }
 
 /// A function that messages and the clock wake. Its name, summary and grants are those of a

@@ -23,7 +23,7 @@ pub mod verification;
 pub use access::{Access, Caller, Granted, Role, Scope};
 pub use function::{
     Call, Failed, Function, HttpFunction, HttpPart, Method, QueueFunction, QueueName, QueuePart, Route, SchedulePart,
-    ScheduledFunction, TakesBody, http, queue, queue_and_schedule, schedule,
+    ScheduledFunction, Served, TakesBody, http, queue, queue_and_schedule, schedule,
 };
 pub use grant::Grant;
 pub use health::Health;

@@ -134,6 +134,12 @@ pub fn serve_panicked(hub: &Hub, parts: &Parts, function: &Function) -> Response
     problem(&fault, &request_id(hub, parts), Some(function.name))
 }
 
+/// Serves a request whose answer is longer than the platform takes.
+pub fn serve_too_long(hub: &Hub, parts: &Parts, function: &Function, limit: usize) -> Response<Body> {
+    let detail = format!("the answer is longer than the {limit} bytes that this platform takes; ask for less at once");
+    problem(&Fault::new(ProblemCode::AnswerTooLong, detail), &request_id(hub, parts), Some(function.name))
+}
+
 async fn answer(
     part: &HttpPart,
     hub: &Hub,

@@ -2,7 +2,9 @@
 
 use crate::http_server::{Mounted, router};
 use crate::pump;
+use domain::checkpoint::Reason;
 use handlers::{FUNCTIONS, Failed, Hub};
+use services::layout::messages::checkpoint_request;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,22 +62,31 @@ impl Host {
         self.listener.local_addr().ok()
     }
 
-    /// Ticks every source once, chains what they said, and signs it: what a demo waits for.
+    /// Reads the sources once, chains what they said, and signs it: what a demo waits for.
     ///
     /// # Errors
     /// Whatever a function says.
     pub async fn settle(&self) -> Result<(), HostError> {
+        self.ask_for_checkpoint().await;
         for name in ["tail-ocis", "append-events", "derive-entries", "sign-checkpoint"] {
             let Some(place) = FUNCTIONS.iter().position(|f| f.name == name) else { continue };
             let (function, hub) = (&FUNCTIONS[place], &self.mounted.narrowed[place]);
             let done = match (function.queue, function.schedule) {
-                (_, Some(part)) => (part.tick)(hub).await,
-                (Some(part), None) => pump::drain(&part, hub).await,
+                (Some(part), _) => pump::drain(&part, hub).await,
+                (None, Some(part)) => (part.tick)(hub).await,
                 (None, None) => Ok(()),
             };
             done.map_err(HostError::Demo)?;
         }
         Ok(())
+    }
+
+    /// A start is a reason to sign. Losing the request loses nothing: the schedule signs as well.
+    async fn ask_for_checkpoint(&self) {
+        let request = checkpoint_request(Reason::Startup);
+        if let Err(error) = self.mounted.hub.cx.checkpoint_requests.send_batch(&[request]).await {
+            tracing::warn!(%error, "could not ask for a checkpoint; the schedule will sign");
+        }
     }
 
     /// Serves until `stop` comes: then no new request is taken, those under way are finished, and so
@@ -84,6 +95,7 @@ impl Host {
     /// # Errors
     /// The socket.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), HostError> {
+        self.ask_for_checkpoint().await;
         let (stopping, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         for (function, hub) in FUNCTIONS.iter().zip(&self.mounted.narrowed) {

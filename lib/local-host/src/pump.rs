@@ -69,15 +69,20 @@ pub(crate) async fn pump(function: Function, part: QueuePart, hub: Hub, mut stop
     }
 }
 
-/// Ticks until it is time to stop, the first time at once.
+/// Ticks until it is time to stop, the first time at once; a function that messages wake as well is
+/// asked for at the start by a message of its own.
 pub(crate) async fn tick(function: Function, part: SchedulePart, hub: Hub, mut stop: watch::Receiver<bool>) {
     let mut complaint = Complaint::new(function.name);
+    let every = Duration::from_secs(part.every_seconds.into());
+    if function.queue.is_some() && !rest(&mut stop, every).await {
+        return;
+    }
     loop {
         match (part.tick)(&hub).await {
             Ok(()) => complaint.over(),
             Err(failed) => complaint.say(&failed),
         }
-        if !rest(&mut stop, Duration::from_secs(part.every_seconds.into())).await {
+        if !rest(&mut stop, every).await {
             return;
         }
     }

@@ -1,5 +1,9 @@
-//! `cargo xtask ci` is what CI runs, and nothing else; `cargo xtask vectors` writes what is derived.
+//! `cargo xtask ci` is what CI runs, and nothing else; `derive` and `vectors` write what follows from
+//! the code.
 #![expect(clippy::print_stderr, reason = "a tool for people")]
+
+mod derive;
+mod sample;
 
 use std::process::{Command, ExitCode};
 
@@ -9,13 +13,15 @@ fn main() -> ExitCode {
         Some("ci") => ci(),
         Some("setup") => setup(),
         Some("vectors") => cargo(&["run", "--quiet", "--package", "tests", "--bin", "make-vectors"]),
+        Some("derive") => derive::run(arguments.get(1).map(String::as_str)),
         Some("bench") => cargo(&["bench", "--package", "tests"]),
         _ => {
             eprintln!(
-                "cargo xtask ci       all that CI runs: setup, format, lints, docs, tests\n\
-                 cargo xtask setup    installs what the tests need beside Rust\n\
-                       cargo xtask vectors  write tests/vectors anew\n\
-                       cargo xtask bench    the figures of docs/benchmarks.md"
+                "cargo xtask ci                all that CI runs: setup, format, lints, docs, tests\n\
+                 cargo xtask setup             installs what the tests need beside Rust\n\
+                 cargo xtask derive [--check]  writes what follows from the list of functions\n\
+                 cargo xtask vectors           write tests/vectors anew\n\
+                 cargo xtask bench             the figures of docs/benchmarks.md"
             );
             return ExitCode::from(2);
         }
@@ -25,26 +31,38 @@ fn main() -> ExitCode {
 
 fn ci() -> bool {
     setup()
+        && derive::run(Some("--check"))
         && cargo(&["fmt", "--all", "--check"])
         && cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         && with_env("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
         && cargo(&["test", "--workspace", "--locked"])
 }
 
-/// Installs what the tests need beside Rust: a Python environment for the independent verifier.
+/// Installs what the tests need beside Rust: a Python environment for the independent verifier, and
+/// curl for the README's tour.
 fn setup() -> bool {
     const PLACE: &str = "target/verifier";
+    let curl = is_there("curl") || debian(&["curl"]);
     let requirements = "tests/verifier/requirements.txt";
     let marker = format!("{PLACE}/installed.txt");
     let wanted = std::fs::read_to_string(requirements).unwrap_or_default();
     if std::fs::read_to_string(&marker).is_ok_and(|there| there == wanted) {
-        return true;
+        return curl;
     }
     let venv = || run("python3", &["-m", "venv", "--clear", PLACE]);
     // Debian keeps the module that makes environments in a package of its own.
-    let made = venv() || (run("apt-get", &["update"]) && run("apt-get", &["install", "-y", "python3-venv"]) && venv());
-    made && run(&format!("{PLACE}/bin/pip"), &["install", "--quiet", "--requirement", requirements])
+    let made = venv() || (debian(&["python3-venv"]) && venv());
+    curl && made
+        && run(&format!("{PLACE}/bin/pip"), &["install", "--quiet", "--requirement", requirements])
         && std::fs::write(marker, wanted).is_ok()
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn debian(packages: &[&str]) -> bool {
+    run("apt-get", &["update"]) && run("apt-get", &[&["install", "-y"], packages].concat())
 }
 
 fn cargo(arguments: &[&str]) -> bool {

@@ -76,13 +76,14 @@ fn port_in_use(data: &Path, listen: SocketAddr) -> Failure {
 async fn where_to_look(data: &Path, url: &str, embedded: &Embedded) {
     let cx = &embedded.hub.cx;
     let head = services::blocks::find_head(cx, 0).await.map_or(0, |head| head.seq);
+    let dezky = std::env::args().next().unwrap_or_else(|| "dezky".to_owned());
     let at = if data == Path::new("./.dezky") { String::new() } else { format!(" --data {}", data.display()) };
     eprintln!(
         "chain {} with {head} events in {}, served at {url}; stop with Ctrl-C\n\n\
-         look:    dezky list{at}\n\
-         verify:  dezky verify{at}\n\
-         ask:     curl -H \"Authorization: Bearer $(dezky token --role operator{at})\" {url}/audit/verify\n\
-         record:  dezky record --file EVENTS.ndjson{at}\n\
+         look:    {dezky} list{at}\n\
+         verify:  {dezky} verify{at}\n\
+         ask:     curl -H \"Authorization: Bearer $({dezky} token --role operator{at})\" {url}/audit/verify\n\
+         record:  {dezky} record --file EVENTS.ndjson{at}\n\
          read:    docs/cli.md, docs/http.md\n",
         cx.chain,
         data.display()

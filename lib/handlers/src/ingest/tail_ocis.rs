@@ -16,10 +16,15 @@ impl ScheduledFunction for TailOcis {
     async fn tick(hub: &Hub) -> Result<(), Failed> {
         let (true, Some(log)) = (hub.ingest.enabled, &hub.ingest.ocis_log) else { return Ok(()) };
         let tailed = tail(&hub.cx, log.as_ref(), &hub.ingest.ocis_extra).await?;
-        if tailed.lines > 0 {
-            let (lines, events, kept) = (tailed.lines, tailed.events, tailed.kept);
-            tracing::info!(chain = %hub.cx.chain, source = "ocis", lines, events, kept,
-                "read {lines} lines of the OCIS log: {events} events, {kept} kept aside");
+        let (chain, lines, events) = (&hub.cx.chain, tailed.lines, tailed.events);
+        if lines > 0 {
+            tracing::info!(%chain, source = "ocis", lines, events, "read {lines} lines of the OCIS log: {events} events");
+        }
+        if !tailed.kept.is_empty() {
+            let reasons: Vec<String> = tailed.kept.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            let reasons = reasons.join(", ");
+            tracing::warn!(%chain, source = "ocis", reasons,
+                "lines that cannot be used ({reasons}) are kept in the bucket under kept/{chain}/ocis/");
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use domain::time::Timestamp;
 use ports::{BucketError, Condition, LogFile, LogFileError, QueueError, TableError, Version};
 use sources::Reading;
 use sources::ocis::{self, ExtraActions, Line};
+use std::collections::BTreeMap;
 
 /// Name of the source, in events and in the cursor's row.
 pub const SOURCE: &str = "ocis";
@@ -24,14 +25,14 @@ const CHUNK: usize = 1024 * 1024;
 const MAX_CHUNKS: usize = 64;
 
 /// What one tick did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tailed {
     /// Events that were queued.
     pub events: u64,
     /// Lines that were read.
     pub lines: u64,
-    /// Lines that cannot be used and were kept aside.
-    pub kept: u64,
+    /// Lines that cannot be used and were kept aside, by reason.
+    pub kept: BTreeMap<&'static str, u64>,
     /// Whether there is more to read at once.
     pub more: bool,
 }
@@ -251,10 +252,9 @@ impl Tail<'_> {
             Ok(_) | Err(TableError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        tracing::warn!(chain = %cx.chain, source = SOURCE, offset, sha256 = %hash, reason,
-            "kept a line of the log aside that cannot be used: {reason}");
+        tracing::debug!(chain = %cx.chain, source = SOURCE, offset, sha256 = %hash, reason, "kept a line aside: {reason}");
         cursor.counts.kept += 1;
-        self.tailed.kept += 1;
+        *self.tailed.kept.entry(reason).or_default() += 1;
         Ok(())
     }
 }

@@ -1,0 +1,6 @@
+//! Exports all checkpoints as plain lines.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), functions::Error> {
+    functions::run(handlers::http::<handlers::checkpoints::ExportCheckpoints>()).await
+}

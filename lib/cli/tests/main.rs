@@ -1,0 +1,6 @@
+//! The program from outside.
+#![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
+
+mod cli;
+mod support;
+mod up;
