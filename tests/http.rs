@@ -216,7 +216,8 @@ async fn bad_parameters_and_paths_get_a_precise_answer() {
         ("/audit/", 400, "invalid-parameter"),
         ("/audit/1/2", 404, "no-such-route"),
         ("/", 404, "no-such-route"),
-        ("/audit/events", 400, "invalid-parameter"),
+        ("/audit/events", 405, "method-not-allowed"),
+        ("/audit/checkpoint", 405, "method-not-allowed"),
     ] {
         let answer = get(&world, &hub, path).await;
         let problem = answer.json();
@@ -229,7 +230,9 @@ async fn bad_parameters_and_paths_get_a_precise_answer() {
         assert!(!problem["detail"].as_str().unwrap().is_empty() && !problem["title"].as_str().unwrap().is_empty());
     }
     let answer = ask(&hub, Asked { method: "DELETE", path: "/audit", ..Asked::default() }).await;
-    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET")));
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    let answer = ask(&hub, Asked { method: "POST", path: "/audit/verify", ..Asked::default() }).await;
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
 }
 
 #[tokio::test]
@@ -281,7 +284,9 @@ async fn stored_lines_are_answered_byte_for_byte() {
     }
     let some = get(&world, &hub, "/audit/export?from=2&to=3").await;
     assert_eq!(some.body, [lines[1], b"\n", lines[2], b"\n"].concat());
-    let companion = get(&world, &hub, "/audit/export?from=2&to=3&as=companion").await.json();
+    let companion = get(&world, &hub, "/audit/export?from=2&to=3&as=companion").await;
+    serde_json::from_slice::<api::Companion>(&companion.body).unwrap();
+    let companion = companion.json();
     assert_eq!((companion["startSeq"].as_u64(), companion["eventCount"].as_u64()), (Some(2), Some(2)));
     assert_eq!(companion["sha256"], domain::hash::Hash::of(&some.body).to_hex());
     let head = ask(
@@ -290,6 +295,7 @@ async fn stored_lines_are_answered_byte_for_byte() {
     )
     .await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length").unwrap().parse(), Ok(lines[0].len()));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use handlers::mount::{self, Routed};
-use handlers::{Body, Function, Hub};
+use handlers::{Body, Fault, Function, Hub, ProblemCode};
+use lambda_http::request::RequestContext;
 use lambda_http::{Body as EventBody, Request, RequestExt, Response};
 
 /// Longest answer that the platform takes, in bytes, less room for headers and escapes.
@@ -12,14 +13,13 @@ const MAX_ANSWER_BYTES: usize = 5 * 1024 * 1024;
 /// Serves one request.
 ///
 /// # Errors
-/// An answer that is too long for the platform, or that was cut short.
+/// A function that takes no requests.
 pub async fn serve(
     function: &'static Function,
     hub: &Hub,
     request: Request,
 ) -> Result<Response<EventBody>, crate::Error> {
-    // Without the stage, which is part of the gateway's address and not of the route.
-    let path = request.raw_http_path().to_owned();
+    let path = path_of(&request);
     let (parts, body) = request.into_parts();
     let response = match mount::route(std::slice::from_ref(function), &parts.method, &path) {
         Routed::To(_, parameters) => {
@@ -36,16 +36,44 @@ pub async fn serve(
         routed => mount::serve_nowhere(hub, &parts, &routed),
     };
     let (mut head, body) = response.into_parts();
-    let mut bytes = whole(body).await?;
-    if bytes.len() > MAX_ANSWER_BYTES {
-        let (shorter, body) = mount::serve_too_long(hub, &parts, function, MAX_ANSWER_BYTES).into_parts();
-        (head, bytes) = (shorter, whole(body).await?);
+    let mut bytes = whole(body).await;
+    let fault = match &bytes {
+        Ok(bytes) if bytes.len() <= MAX_ANSWER_BYTES => None,
+        Ok(_) => {
+            let limit = MAX_ANSWER_BYTES;
+            let detail =
+                format!("the answer is longer than the {limit} bytes that this platform takes; ask for less at once");
+            Some(Fault::new(ProblemCode::AnswerTooLong, detail))
+        }
+        Err(error) => {
+            let detail = "the answer could not be read to its end; GET /audit/verify says whether the log is damaged";
+            Some(Fault::new(ProblemCode::Internal, detail).caused_by(error))
+        }
+    };
+    if let Some(fault) = fault {
+        let (instead, body) = mount::serve_fault(hub, &parts, function, &fault).into_parts();
+        (head, bytes) = (instead, whole(body).await);
     }
+    let bytes = bytes?;
     let body = match String::from_utf8(bytes.to_vec()) {
         Ok(text) => EventBody::Text(text),
         Err(error) => EventBody::Binary(error.into_bytes()),
     };
     Ok(Response::from_parts(head, body))
+}
+
+/// The path without the stage, which is part of the gateway's address and not of the route. HTTP APIs
+/// leave a named stage in the raw path, REST APIs do not.
+fn path_of(request: &Request) -> String {
+    let path = request.raw_http_path();
+    if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref()
+        && let Some(stage) = context.stage.as_deref().filter(|stage| *stage != "$default")
+        && let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage))
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        return if rest.is_empty() { "/".to_owned() } else { rest.to_owned() };
+    }
+    path.to_owned()
 }
 
 /// The bytes of an answer, up to a little more than the platform takes.

@@ -114,7 +114,7 @@ fn check_markers(rows: &[(u64, Vec<u8>)], stored: &serde_json::Map<String, Value
 }
 
 /// Every kind of break that a verifier of chains can report.
-pub fn kinds() -> [BreakKind; 11] {
+pub fn kinds() -> [BreakKind; 12] {
     use BreakKind as K;
     [
         K::EventHashMismatch,
@@ -128,5 +128,6 @@ pub fn kinds() -> [BreakKind; 11] {
         K::CheckpointChainMismatch,
         K::TailTruncated,
         K::IndexMismatch,
+        K::CompanionMismatch,
     ]
 }

@@ -1,11 +1,12 @@
-//! The data directory of the embedded default: `table.db`, `queue.db`, `bucket/`, `keys/`.
+//! The data directory of the embedded default: `table.db`, `queue.db`, `bucket/`, `keys/`, `chain`, and
+//! `layout`, which is there once the directory was complete.
 
 use domain::hash::hex;
 use domain::names::ChainName;
 use ports::Ids;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The data directory cannot be used.
@@ -20,8 +21,16 @@ pub enum DataError {
         source: io::Error,
     },
     /// There is none, and the command makes none.
-    #[error("there is no data directory {}; `dezky record` makes one, or check --data", .0.display())]
+    #[error("there is no log in {}; `dezky up` or `dezky record` makes one, or check --data", .0.display())]
     None(PathBuf),
+    /// A newer program made it.
+    #[error("{} was made by a newer dezky (layout {found}; this one knows {LAYOUT}); use that version", .path.display())]
+    Newer {
+        /// The directory.
+        path: PathBuf,
+        /// Its layout.
+        found: String,
+    },
     /// A file is gone while the log is there: a new one would be another installation's.
     #[error("{} is missing although there is a log beside it; restore it from a backup, or set {setting}", .path.display())]
     Missing {
@@ -39,6 +48,9 @@ pub enum DataError {
         what: &'static str,
     },
 }
+
+/// What this program knows a directory to hold.
+const LAYOUT: &str = "1";
 
 /// A directory that holds everything of one embedded installation.
 #[derive(Debug, Clone)]
@@ -61,8 +73,45 @@ impl DataDirectory {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|source| DataError::Io { path: folder, source })?;
         }
-        let there = path.join("table.db").exists();
+        let layout = path.join("layout");
+        let there = match fs::read_to_string(&layout) {
+            Ok(found) if found.trim() == LAYOUT => true,
+            Ok(found) => return Err(DataError::Newer { path: path.to_owned(), found: found.trim().to_owned() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => path.join("table.db").exists(),
+            Err(source) => return Err(DataError::Io { path: layout, source }),
+        };
         Ok(Self(path.to_owned(), if there { Use::Old } else { Use::New }))
+    }
+
+    /// Remembers that everything of the directory was made: what is missing from now on was lost.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being made.
+    pub fn complete(&self) -> Result<(), DataError> {
+        read_or_make(&self.0.join("layout"), || format!("{LAYOUT}\n").into_bytes()).map(drop)
+    }
+
+    /// Whether others on this machine may look into the directory.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being looked at.
+    pub fn is_open_to_others(&self) -> Result<bool, DataError> {
+        let meta = fs::metadata(&self.0).map_err(|source| DataError::Io { path: self.0.clone(), source })?;
+        Ok(meta.permissions().mode() & 0o077 != 0)
+    }
+
+    /// A file that the program brings, made whole at first use and never again: several processes that
+    /// start at once read the same one.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made.
+    pub fn bundled(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<PathBuf, DataError> {
+        let folder = self.0.join(folder);
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|source| DataError::Io { path: folder.clone(), source })?;
+        let path = folder.join(name);
+        read_or_make(&path, || bytes.to_vec())?;
+        Ok(path)
     }
 
     /// Uses this directory, which must be there.
@@ -70,7 +119,9 @@ impl DataDirectory {
     /// # Errors
     /// No such directory, or whatever keeps it from being used.
     pub fn open_existing(path: &Path) -> Result<Self, DataError> {
-        if path.is_dir() { Self::open(path) } else { Err(DataError::None(path.to_owned())) }
+        // An empty folder is a mistyped name or a disk that is not mounted, and no empty log.
+        let there = ["chain", "table.db", "layout"].iter().any(|name| path.join(name).exists());
+        if there { Self::open(path) } else { Err(DataError::None(path.to_owned())) }
     }
 
     /// `TABLE_URL` by default.
@@ -96,8 +147,8 @@ impl DataDirectory {
     pub fn key(&self, name: &str, setting: &'static str, ids: &dyn Ids) -> Result<String, DataError> {
         let path = self.0.join("keys").join(name);
         self.must_be_there(&path, setting)?;
-        let text = read_or_make(&path, || format!("{}{}\n", hex(&ids.nonce()), hex(&ids.nonce())))?;
-        let text = text.trim().to_owned();
+        let made = || format!("{}{}\n", hex(&ids.nonce()), hex(&ids.nonce())).into_bytes();
+        let text = String::from_utf8_lossy(&read_or_make(&path, made)?).trim().to_owned();
         let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
         if fits { Ok(text) } else { Err(DataError::Malformed { path, what: "64 hex digits" }) }
     }
@@ -119,8 +170,9 @@ impl DataDirectory {
     pub fn chain(&self, ids: &dyn Ids) -> Result<ChainName, DataError> {
         let path = self.0.join("chain");
         self.must_be_there(&path, "AUDIT_CHAIN")?;
-        let text = read_or_make(&path, || format!("local-{}\n", hex(&ids.nonce()[..4])))?;
-        ChainName::new(text.trim()).map_err(|_| DataError::Malformed { path, what: "a chain's name" })
+        let text = read_or_make(&path, || format!("local-{}\n", hex(&ids.nonce()[..4])).into_bytes())?;
+        ChainName::new(String::from_utf8_lossy(&text).trim())
+            .map_err(|_| DataError::Malformed { path, what: "a chain's name" })
     }
 }
 
@@ -134,20 +186,20 @@ impl DataDirectory {
 }
 
 /// Whoever links the name first has made the file, whole and synced; the others read it.
-fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, DataError> {
+fn read_or_make(path: &Path, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, DataError> {
     let failed = |source| DataError::Io { path: path.to_owned(), source };
-    match fs::read_to_string(path) {
+    match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         read => return read.map_err(failed),
     }
-    let text = make();
+    let bytes = make();
     // Random, and created by nobody else: two containers on one volume may have the same process id.
     let mut random = [0; 8];
     getrandom::fill(&mut random).expect("the operating system has a random source");
     let aside = path.with_extension(format!("new-{}", hex(&random)));
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(&bytes)?;
         file.sync_all()?;
         match fs::hard_link(&aside, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
@@ -156,5 +208,5 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, Da
         File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(failed)?;
-    fs::read_to_string(path).map_err(failed)
+    fs::read(path).map_err(failed)
 }

@@ -18,7 +18,9 @@ pub struct DiskLog {
 impl DiskLog {
     /// The log of this path. The file need not be there yet.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), disk: OwnThread::start(()) }
+        // Two ways to write one path are one log.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { path, disk: OwnThread::start(()) }
     }
 
     async fn call<R: Send + 'static>(
@@ -34,6 +36,10 @@ impl DiskLog {
 
 #[async_trait]
 impl LogFile for DiskLog {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
     async fn current(&self) -> Result<Option<String>, LogFileError> {
         self.call(|path| match fs::metadata(path) {
             Ok(meta) if meta.is_file() => Ok(Some(id(&meta))),

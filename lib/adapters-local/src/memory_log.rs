@@ -51,6 +51,17 @@ impl MemoryLog {
         });
     }
 
+    /// Makes the file of the name another one with the same bytes, as a move to another disk does.
+    pub fn reborn(&self) {
+        self.with(|log| {
+            if let Some(place) = log.current.take() {
+                let bytes = log.files[place].take();
+                log.files.push(bytes);
+                log.current = Some(log.files.len() - 1);
+            }
+        });
+    }
+
     fn with<R>(&self, change: impl FnOnce(&mut Files) -> R) -> R {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -58,6 +69,10 @@ impl MemoryLog {
 
 #[async_trait]
 impl LogFile for MemoryLog {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
     async fn current(&self) -> Result<Option<String>, LogFileError> {
         Ok(self.with(|log| log.current).map(|place| place.to_string()))
     }

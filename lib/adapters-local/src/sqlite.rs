@@ -2,6 +2,8 @@
 
 use crate::own_thread::OwnThread;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +40,9 @@ pub enum OpenError {
 /// Opens a file, makes its tables at first use, and puts the connection on a thread of its own.
 pub(crate) fn open(path: &Path, layout: i64, schema: &'static str) -> Result<OwnThread<Connection>, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::Sqlite { path: path.to_owned(), reason: describe(&error) };
+    // For its owner only; SQLite gives its other files the same mode. Whatever keeps the file from being
+    // made is said by SQLite right after.
+    let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(32);

@@ -5,12 +5,14 @@
 
 mod checkpoints;
 mod events;
+mod export;
 mod health;
 mod problem;
 mod verification;
 
 pub use checkpoints::Checkpoint;
 pub use events::{ActorType, Event, NewEvent, NewEvents, Outcome, RecordedIds};
+pub use export::Companion;
 pub use health::{Health, HealthStatus, LastVerification};
 pub use problem::{FieldProblem, Problem, ProblemCode};
 pub use verification::{Break, Head, Verification, VerificationStatus};

@@ -87,7 +87,7 @@ fn every_complaint_names_the_place_and_the_remedy() {
     std::fs::write(folder.path().join("syntax.ndjson"), "{\"action\":\"a\",\"at\":\"2026-01-01T00:00:00Z\"}\n{x}\n")
         .unwrap();
     let said = |arguments: &[&str]| text(&dezky(folder.path(), arguments));
-    assert!(said(&["verify"]).contains("there is no data directory ./.dezky; `dezky record` makes one"));
+    assert!(said(&["verify"]).contains("there is no log in ./.dezky; `dezky up` or `dezky record` makes one"));
     assert!(!folder.path().join(".dezky").exists(), "looking makes nothing");
     assert!(said(&["record", "--file", "bad.json"]).contains("bad.json, event 2: /at: this member is required"));
     assert!(said(&["record", "--file", "syntax.ndjson"]).contains("syntax.ndjson, event 2:"));
@@ -159,7 +159,7 @@ fn small_things_that_people_do() {
         std::fs::write(folder.path().join("other"), other).unwrap();
         let output = run(verify);
         assert_eq!(output.status.code(), Some(10), "{member}");
-        assert!(text(&output).contains(&format!("its {member} is not that of the file")), "{}", text(&output));
+        assert!(text(&output).contains(&format!("companion-mismatch, member {member}, expected")), "{}", text(&output));
     }
     let before = std::fs::read(folder.path().join("log")).unwrap();
     assert_eq!(run("ulimit -f 1; trap '' XFSZ; DEZKY export --out log").status.code(), Some(1));

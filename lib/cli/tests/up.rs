@@ -231,6 +231,9 @@ fn what_is_missing_malformed_or_newer_is_named_in_one_line() {
         refuse(&[setting, "was made by a newer dezky (layout 99"]);
         set("1");
     }
+    std::fs::write(at.join(".dezky/layout"), "99\n").unwrap();
+    refuse(&["was made by a newer dezky (layout 99"]);
+    std::fs::write(at.join(".dezky/layout"), "1\n").unwrap();
     let wrong = Command::new(DEZKY)
         .args(["up"])
         .envs([("AUDIT_SIGNING_KEY", "zz"), ("OCIS_EXTRA_ACTIONS", "fly"), ("DEZKY_LOG", "warn")])
@@ -280,7 +283,7 @@ fn a_full_disk_is_said_and_loses_nothing() {
     }
     let (status, body) = refused.expect("the disk is full at some point");
     assert_eq!(status, 503, "{body}");
-    assert!(body.contains("nothing that was acknowledged is lost"), "{body}");
+    assert!(body.contains("Send all again: what has an `id`"), "{body}");
     child.kill().unwrap();
     child.wait().unwrap();
     let errors = std::fs::read_to_string(at.join("errors")).unwrap();
@@ -290,4 +293,83 @@ fn a_full_disk_is_said_and_loses_nothing() {
     let chained: Vec<String> = events(at).iter().map(|e| e["id"].as_str().unwrap().to_owned()).collect();
     assert!(acknowledged.iter().all(|id| chained.iter().filter(|c| *c == id).count() == 1));
     assert!(said(at, &["verify"]).starts_with("intact"));
+}
+
+/// Deleting rows behind the log's back is what people try: the hub is served all the same, and says so.
+#[test]
+fn a_log_that_lost_its_rows_is_served_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    drop(Up::start(at, &["--demo"]));
+    let script = "import sqlite3; db = sqlite3.connect('.dezky/table.db'); \
+                  db.execute(\"DELETE FROM rows WHERE partition LIKE 'chain#%'\"); db.commit()";
+    assert!(Command::new("python3").args(["-c", script]).current_dir(at).status().unwrap().success());
+    let up = Up::start(at, &["--demo"]);
+    let operator = said(at, &["token", "--role", "operator"]);
+    let (status, body) = http(&up.url, "GET", "/audit/verify", &operator, "").unwrap();
+    assert!(status == 200 && body.contains("\"kind\":\"tail-truncated\""), "{body}");
+    let (status, body) = http(&up.url, "POST", "/audit/checkpoint", &operator, "").unwrap();
+    assert!(status == 409 && body.contains("chain-broken") && body.contains("dezky accept-break"), "{body}");
+    assert_eq!(dezky(at, &["verify"]).status.code(), Some(10));
+}
+
+/// A mistyped --data, or a disk that is not mounted, is no empty log.
+#[test]
+fn an_empty_folder_is_not_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir(at.join("wrong")).unwrap();
+    for command in [&["verify"][..], &["list"], &["token", "--role", "operator"], &["export", "--out", "x"]] {
+        let output = dezky(at, &[command, &["--data", "wrong"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert!(text(&output).contains("there is no log in wrong; `dezky up`"), "{}", text(&output));
+    }
+    assert_eq!(std::fs::read_dir(at.join("wrong")).unwrap().count(), 0, "and nothing was made there");
+}
+
+/// What the directory holds is for its owner.
+#[test]
+fn files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let _up = Up::start(at, &["--demo"]);
+    let mut folders = vec![at.join(".dezky")];
+    let mut files = 0;
+    while let Some(path) = folders.pop() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & 0o077, 0, "{} {mode:o}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 10);
+}
+
+/// The real log, then the demo, then the real log again: each has a place of its own.
+#[test]
+fn another_log_does_not_disturb_the_place_in_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let log = at.join("real.log");
+    std::fs::copy(root().join("tests/data/ocis/formatter-output.log"), &log).unwrap();
+    let environment = [("OCIS_AUDIT_LOG_PATH", log.to_str().unwrap())];
+    let mut counts = Vec::new();
+    for demo in [false, true, false, true] {
+        let mut up = match demo {
+            true => Up::start(at, &["--demo"]),
+            false => Up::start_with(at, &[], &environment),
+        };
+        until_chained(at, counts.last().copied().unwrap_or(1));
+        assert!(up.stop().success());
+        said(at, &["record"]);
+        counts.push(events(at).len());
+    }
+    assert_eq!(counts[1] - counts[0], 43);
+    assert_eq!((counts[2], counts[3]), (counts[1], counts[1]), "{counts:?}");
 }

@@ -176,6 +176,10 @@ impl Signer for Narrowed<dyn Signer> {
 
 #[async_trait]
 impl LogFile for Narrowed<dyn LogFile> {
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
     async fn current(&self) -> Result<Option<String>, LogFileError> {
         self.may_read().map_err(LogFileError)?;
         self.inner.current().await

@@ -21,6 +21,7 @@ mod token;
 pub mod verification;
 
 pub use access::{Access, Caller, Granted, Role, Scope};
+pub use api::ProblemCode;
 pub use function::{
     Call, Failed, Function, HttpFunction, HttpPart, Method, QueueFunction, QueueName, QueuePart, Route, SchedulePart,
     ScheduledFunction, Served, TakesBody, http, queue, queue_and_schedule, schedule,

@@ -10,7 +10,8 @@ use crate::request::Given;
 use api::{Problem, ProblemCode};
 use bytes::Bytes;
 use domain::json::{Limits, Value, parse};
-use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use futures_util::StreamExt;
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderName, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -20,40 +21,48 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Parameters of a path, by the names of its route.
+pub type PathParameters = Vec<(&'static str, String)>;
+
 /// Where a request leads.
 pub enum Routed {
     /// To this function (its place in the list), with these path parameters.
-    To(usize, Vec<(&'static str, String)>),
+    To(usize, PathParameters),
     /// Nowhere by this method; these would lead somewhere.
     OtherMethods(Vec<Method>),
     /// Nowhere.
     Nowhere,
 }
 
-/// Finds the function of a request. A segment that is spelled out goes before a parameter.
+/// Finds the function of a request. A path that is spelled out goes before one with parameters, whatever
+/// the method.
 pub fn route(functions: &[Function], method: &http::Method, path: &str) -> Routed {
-    let mut best: Option<(usize, Vec<(&'static str, String)>)> = None;
-    let mut others = Vec::new();
+    let mut found: Vec<(usize, Method, PathParameters)> = Vec::new();
     for (place, part) in functions.iter().enumerate().filter_map(|(place, f)| Some((place, f.http?))) {
         let Some(parameters) = matches(part.route.path, path) else { continue };
-        let fits = match part.route.method {
-            Method::Get => *method == http::Method::GET || *method == http::Method::HEAD,
-            Method::Post => *method == http::Method::POST,
-        };
-        if !fits {
-            others.push(part.route.method);
-        } else if best.as_ref().is_none_or(|(_, best)| parameters.len() < best.len()) {
-            best = Some((place, parameters));
+        let fewest = found.first().map_or(usize::MAX, |(_, _, parameters)| parameters.len());
+        if parameters.len() < fewest {
+            found.clear();
+        }
+        if parameters.len() <= fewest {
+            found.push((place, part.route.method, parameters));
         }
     }
-    match best {
-        Some((place, parameters)) => Routed::To(place, parameters),
-        None if others.is_empty() => Routed::Nowhere,
-        None => Routed::OtherMethods(others),
+    let fits = |taken: Method| match taken {
+        Method::Get => *method == http::Method::GET || *method == http::Method::HEAD,
+        Method::Post => *method == http::Method::POST,
+    };
+    match found.iter().position(|(_, taken, _)| fits(*taken)) {
+        Some(at) => {
+            let (place, _, parameters) = found.swap_remove(at);
+            Routed::To(place, parameters)
+        }
+        None if found.is_empty() => Routed::Nowhere,
+        None => Routed::OtherMethods(found.into_iter().map(|(_, method, _)| method).collect()),
     }
 }
 
-fn matches(route: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+fn matches(route: &'static str, path: &str) -> Option<PathParameters> {
     let mut parameters = Vec::new();
     let (mut wanted, mut found) = (route.split('/'), path.split('/'));
     loop {
@@ -82,16 +91,20 @@ pub fn request_id(hub: &Hub, parts: &Parts) -> String {
 pub fn serve_nowhere(hub: &Hub, parts: &Parts, routed: &Routed) -> Response<Body> {
     let id = request_id(hub, parts);
     if let Routed::OtherMethods(methods) = routed {
-        let methods: Vec<&str> = methods.iter().map(|m| m.as_str()).collect();
+        let names = |method: &Method| match method {
+            Method::Get => vec!["GET", "HEAD"],
+            Method::Post => vec!["POST"],
+        };
+        let methods: Vec<&str> = methods.iter().flat_map(names).collect();
         let detail = format!("`{}` takes {} and not {}", parts.uri.path(), methods.join(", "), parts.method);
-        let mut response = problem(&Fault::new(ProblemCode::MethodNotAllowed, detail), &id, None);
+        let mut response = for_head(parts, problem(&Fault::new(ProblemCode::MethodNotAllowed, detail), &id, None));
         if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
             response.headers_mut().insert(ALLOW, allow);
         }
         return response;
     }
     let detail = format!("there is no `{}`; docs/http.md and infra/openapi.json list the paths", parts.uri.path());
-    problem(&Fault::new(ProblemCode::NoSuchRoute, detail), &id, None)
+    for_head(parts, problem(&Fault::new(ProblemCode::NoSuchRoute, detail), &id, None))
 }
 
 /// A body could not be read.
@@ -114,30 +127,30 @@ pub async fn serve(
     body: impl Future<Output = Result<Bytes, BodyError>> + Send,
 ) -> Response<Body> {
     let id = request_id(hub, parts);
-    match answer(part, hub, path, parts, body).await {
+    let response = match answer(part, hub, path, parts, body).await {
         Ok(mut response) => {
             finish(&mut response, &id);
-            if parts.method == http::Method::HEAD {
-                *response.body_mut() = Body::Whole(Bytes::new());
-            }
             response
         }
         Err(fault) => problem(&fault, &id, Some(function.name)),
+    };
+    for_head(parts, response)
+}
+
+/// Answers a request with a fault that came after its function, or instead of it.
+pub fn serve_fault(hub: &Hub, parts: &Parts, function: &Function, fault: &Fault) -> Response<Body> {
+    for_head(parts, problem(fault, &request_id(hub, parts), Some(function.name)))
+}
+
+/// HEAD gets everything but the bytes; how many they are is said where it is known.
+fn for_head(parts: &Parts, mut response: Response<Body>) -> Response<Body> {
+    if parts.method == http::Method::HEAD {
+        let bytes = std::mem::replace(response.body_mut(), Body::Stream(futures_util::stream::empty().boxed()));
+        if let Body::Whole(bytes) = bytes {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
     }
-}
-
-/// Serves a request whose function did not come back.
-pub fn serve_panicked(hub: &Hub, parts: &Parts, function: &Function) -> Response<Body> {
-    let detail = "the function stopped in the middle: a mistake of ours. Nothing that was acknowledged is lost";
-    let mut fault = Fault::new(ProblemCode::Internal, detail);
-    fault.causes = Some("the handler panicked".to_owned());
-    problem(&fault, &request_id(hub, parts), Some(function.name))
-}
-
-/// Serves a request whose answer is longer than the platform takes.
-pub fn serve_too_long(hub: &Hub, parts: &Parts, function: &Function, limit: usize) -> Response<Body> {
-    let detail = format!("the answer is longer than the {limit} bytes that this platform takes; ask for less at once");
-    problem(&Fault::new(ProblemCode::AnswerTooLong, detail), &request_id(hub, parts), Some(function.name))
+    response
 }
 
 async fn answer(

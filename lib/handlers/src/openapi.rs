@@ -50,8 +50,10 @@ fn operation(function: &Function, part: &HttpPart, generator: &mut SchemaGenerat
     let mut responses: Map<String, Value> = Map::new();
     for answer in part.answers {
         let schema = (answer.schema)(generator);
-        let content = json!({answer.media: {"schema": schema}});
-        responses.insert(answer.status.to_string(), json!({"description": answer.description, "content": content}));
+        let response = responses
+            .entry(answer.status.to_string())
+            .or_insert_with(|| json!({"description": answer.description, "content": {}}));
+        response["content"][answer.media] = json!({"schema": schema});
     }
     responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/problem"}));
     let mut operation = json!({

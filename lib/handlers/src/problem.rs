@@ -38,7 +38,8 @@ impl Fault {
         self
     }
 
-    fn caused_by(mut self, error: &dyn Error) -> Self {
+    /// With its causes, for the log.
+    pub fn caused_by(mut self, error: &dyn Error) -> Self {
         self.causes = Some(with_causes(error));
         self
     }
@@ -217,6 +218,11 @@ pub(crate) fn from_record(error: RecordError, alone: bool) -> Fault {
         }
         RecordError::Count(_) => Fault::new(ProblemCode::InvalidEvents, error.to_string()),
         RecordError::Read(error) => error.into(),
+        RecordError::Queue(error @ QueueError::Unavailable(_)) => {
+            let detail = "the queue does not answer; some of the events may be accepted. Send all again: what has an \
+                          `id` or an `externalId` is not doubled, what has neither may be";
+            Fault::new(ProblemCode::Unavailable, detail).caused_by(&error)
+        }
         RecordError::Queue(error) => error.into(),
     }
 }

@@ -16,6 +16,8 @@ pub struct Embedded {
     pub hub: Hub,
     /// Makes its tokens.
     pub issuer: Issuer,
+    /// Whether others on this machine may look into its directory.
+    pub open_to_others: bool,
     queue_url: String,
 }
 
@@ -112,6 +114,8 @@ pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
         ocis_log: settings.ocis_log.as_deref().map(|path| Arc::new(DiskLog::new(path)) as Arc<dyn LogFile>),
         ocis_extra: settings.ocis_extra.clone(),
     };
+    data.complete()?;
     let tokens = Verifier::new(vec![issuer.trusted()]);
-    Ok(Embedded { hub: Hub::new(cx, ingest, tokens), issuer, queue_url })
+    let open_to_others = data.is_open_to_others()?;
+    Ok(Embedded { hub: Hub::new(cx, ingest, tokens), issuer, open_to_others, queue_url })
 }

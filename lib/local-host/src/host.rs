@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How long requests under way may take once it is time to stop.
+/// How long requests, rounds and ticks under way may take once it is time to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The host cannot run.
@@ -26,9 +27,6 @@ pub enum HostError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The demo's events.
-    #[error("the demo's log could not be recorded: {0}")]
-    Demo(Failed),
     /// The socket, later.
     #[error("the server stopped: {0}")]
     Serve(std::io::Error),
@@ -66,7 +64,7 @@ impl Host {
     ///
     /// # Errors
     /// Whatever a function says.
-    pub async fn settle(&self) -> Result<(), HostError> {
+    pub async fn settle(&self) -> Result<(), Failed> {
         self.ask_for_checkpoint().await;
         for name in ["tail-ocis", "append-events", "derive-entries", "sign-checkpoint"] {
             let Some(place) = FUNCTIONS.iter().position(|f| f.name == name) else { continue };
@@ -76,7 +74,7 @@ impl Host {
                 (None, Some(part)) => (part.tick)(hub).await,
                 (None, None) => Ok(()),
             };
-            done.map_err(HostError::Demo)?;
+            done?;
         }
         Ok(())
     }
@@ -114,33 +112,51 @@ impl Host {
         tracing::info!("stopping: requests and rounds under way are finished first");
         // Receivers live in the loops; without any there is nothing to tell.
         let _ = stopping.send(true);
-        let served = tokio::time::timeout(GRACE, server).await;
-        while loops.join_next().await.is_some() {}
-        match served {
+        let ended = tokio::time::timeout(GRACE, async {
+            let served = server.await;
+            while loops.join_next().await.is_some() {}
+            served
+        });
+        match ended.await {
             Ok(Ok(Err(error))) => Err(HostError::Serve(error)),
-            _ => Ok(()),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                tracing::warn!("something took longer than {} s and was cut short, which is safe", GRACE.as_secs());
+                Ok(())
+            }
         }
     }
 }
 
-/// Comes with SIGINT or SIGTERM. A second one ends the process at once, as kill -9 would: nothing
-/// that was acknowledged is lost by that either.
-pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("cannot listen for signals; stop the process with kill -9, which is safe");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, listened to from now on.
+pub struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    /// Listens: before anybody is told that they may send one.
+    ///
+    /// # Errors
+    /// The operating system.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    tokio::spawn(async move {
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-        std::process::exit(130);
-    });
+    }
+
+    /// Comes with the first. A second one ends the process at once, as kill -9 would: nothing that was
+    /// acknowledged is lost by that either.
+    pub async fn wait(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(130);
+        });
+    }
 }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body as SocketBody, to_bytes};
 use axum::extract::{Request, State};
 use handlers::mount::{self, BodyError, MAX_BODY_BYTES, Routed};
-use handlers::{Body, FUNCTIONS, Hub};
+use handlers::{Body, FUNCTIONS, Fault, Hub, ProblemCode};
 use http::Response;
 use std::sync::Arc;
 
@@ -47,7 +47,12 @@ async fn serve(State(mounted): State<Arc<Mounted>>, request: Request) -> Respons
             let served = tokio::spawn(async move { mount::serve(function, &part, &hub, &path, &asked, body).await });
             match served.await {
                 Ok(response) => response,
-                Err(_) => mount::serve_panicked(&mounted.hub, &parts, function),
+                Err(error) => {
+                    let detail = "the function stopped in the middle: a mistake of ours. \
+                                  Nothing that was acknowledged is lost";
+                    let fault = Fault::new(ProblemCode::Internal, detail).caused_by(&error);
+                    mount::serve_fault(&mounted.hub, &parts, function, &fault)
+                }
             }
         }
         routed => mount::serve_nowhere(&mounted.hub, &parts, &routed),

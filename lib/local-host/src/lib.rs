@@ -11,6 +11,6 @@ mod single;
 
 pub use demo::write_demo_log;
 pub use embedded::{Embedded, Makes, OpenError, open, threads};
-pub use host::{Host, HostError, stop_signal};
+pub use host::{Host, HostError, StopSignal};
 pub use settings::{Settings, SettingsError};
 pub use single::{Presence, announce};

@@ -1,7 +1,9 @@
 //! What a platform does for functions: hands them messages, and ticks.
 
+use futures_util::FutureExt;
 use handlers::{Failed, Function, Hub, QueueName, QueuePart, SchedulePart};
 use ports::{MAX_SEND, Queue};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -24,6 +26,12 @@ fn queue_of(hub: &Hub, name: QueueName) -> &Arc<dyn Queue> {
         QueueName::Events => &hub.cx.events,
         QueueName::Checkpoints => &hub.cx.checkpoint_requests,
     }
+}
+
+/// A panic of a function is its failure, and not the end of its queue or its schedule.
+async fn guarded<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let panicked = |_| Failed("it stopped in the middle: a mistake of ours".to_owned());
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
 /// Receives a batch, serves it, and acknowledges it; how many messages it held.
@@ -50,7 +58,7 @@ pub(crate) async fn pump(function: Function, part: QueuePart, hub: Hub, mut stop
     let mut complaint = Complaint::new(function.name);
     let mut pause = BACK_OFF.0;
     loop {
-        let wait = match round(&part, &hub).await {
+        let wait = match guarded(round(&part, &hub)).await {
             Ok(served) => {
                 complaint.over();
                 pause = BACK_OFF.0;
@@ -78,7 +86,7 @@ pub(crate) async fn tick(function: Function, part: SchedulePart, hub: Hub, mut s
         return;
     }
     loop {
-        match (part.tick)(&hub).await {
+        match guarded((part.tick)(&hub)).await {
             Ok(()) => complaint.over(),
             Err(failed) => complaint.say(&failed),
         }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// What was found. The file stays locked for as long as this lives; the lock dies with the process,
@@ -19,7 +20,13 @@ pub enum Presence {
 /// # Errors
 /// Whatever keeps the file from being used.
 pub fn announce(data: &Path, about: &str) -> io::Result<Presence> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(data.join("up.lock"))?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(data.join("up.lock"))?;
     match file.try_lock() {
         Ok(()) => {
             file.set_len(0)?;

@@ -11,6 +11,9 @@ pub struct LogFileError(pub String);
 /// file of the same name has another, though an id may come back after its file is gone.
 #[async_trait]
 pub trait LogFile: Send + Sync {
+    /// What the log is called: the same for everybody who follows it, another for every other log.
+    fn name(&self) -> String;
+
     /// The id of the file that has the name now; `None` if there is none.
     async fn current(&self) -> Result<Option<String>, LogFileError>;
 

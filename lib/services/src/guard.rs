@@ -21,7 +21,7 @@ use ports::{BucketError, KeyRange, Order, TableError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the table of chain `{chain}` ends at event {head_seq} (block {head_block}), but {evidence}; restore the newer \
-     table, or have an operator accept the break, which records `audit.break_accepted`"
+     table, or accept the break with `dezky accept-break --operator NAME`, which records it for ever"
 )]
 pub struct Rollback {
     /// The chain.

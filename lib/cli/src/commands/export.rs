@@ -38,9 +38,18 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
         Target::Here(embedded) => here(&embedded.hub.cx, arguments, &mut out).await?,
         Target::There(remote) => there(remote, arguments, &mut out).await?,
     };
-    out.finish()?;
-    write(&beside(path, ".companion.json"), &[companion.canonical(), b"\n".to_vec()].concat())?;
-    write(&beside(path, ".checkpoints"), &checkpoints)?;
+    let mut files = Vec::new();
+    for (suffix, bytes) in
+        [(".companion.json", &[companion.canonical(), b"\n".to_vec()].concat()), (".checkpoints", &checkpoints)]
+    {
+        let mut file = Aside::create(&beside(path, suffix))?;
+        file.write(bytes)?;
+        files.push(file);
+    }
+    files.push(out);
+    // All of them are on the disk before the first gets its name.
+    files.iter_mut().try_for_each(Aside::sync)?;
+    files.into_iter().try_for_each(Aside::publish)?;
     if json {
         super::print_json(&companion);
     } else {
@@ -109,10 +118,13 @@ impl Aside {
         self.file.write_all(bytes).map_err(|error| Failure::file(&self.path, &error))
     }
 
-    fn finish(self) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::file(&self.path, &error);
-        self.file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
-        std::fs::rename(&self.aside, &self.path).map_err(failed)
+    fn sync(&mut self) -> Result<(), Failure> {
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        synced.map_err(|error| Failure::file(&self.path, &error))
+    }
+
+    fn publish(self) -> Result<(), Failure> {
+        std::fs::rename(&self.aside, &self.path).map_err(|error| Failure::file(&self.path, &error))
     }
 }
 
@@ -120,8 +132,4 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|error| Failure::file(path, &error))
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
             Target::There(remote) => page_of(remote, &query).await?,
         };
         lines.iter().for_each(|line| print(line, json));
-        left -= lines.len();
+        left = left.saturating_sub(lines.len());
         match cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => break,

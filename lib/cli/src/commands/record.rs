@@ -33,42 +33,52 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
         Some(path) => read_events(&std::fs::read(path).map_err(|error| Failure::file(path, &error))?, path)?,
         None => Vec::new(),
     };
-    let (ids, then) = match target {
-        Target::Here(embedded) => here(&embedded.hub.cx, events, &path).await?,
+    let mut ids = Vec::new();
+    let done = match target {
+        Target::Here(embedded) => here(&embedded.hub.cx, events, &path, &mut ids).await,
         Target::There(_) if arguments.file.is_none() => return Err(Failure::usage("--url needs --file")),
-        Target::There(remote) => (there(remote, &events).await?, "the hub chains them now".to_owned()),
+        Target::There(remote) => there(remote, &events, &mut ids).await,
     };
+    // Also when a later batch failed: these are accepted, and whoever tries again must know it.
     if json {
         let ids = ids.iter().map(|id| id.as_str().into()).collect();
         super::print_json(&Object::of([("ids", Value::Array(ids))]).into());
     } else {
         ids.iter().for_each(|id| say!("{id}"));
-        eprintln!("accepted {} events; {then}", ids.len());
+    }
+    match done {
+        Ok(then) if json => drop(then),
+        Ok(then) => eprintln!("accepted {} events; {then}", ids.len()),
+        Err(failure) if ids.is_empty() => return Err(failure),
+        Err(failure) => {
+            return Err(Failure::new(format!("the first {} events were accepted, then: {failure}", ids.len())));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Through the queue into the chain, in this process.
-async fn here(cx: &Context, events: Vec<Value>, path: &Path) -> Result<(Vec<String>, String), Failure> {
+async fn here(cx: &Context, events: Vec<Value>, path: &Path, ids: &mut Vec<String>) -> Result<String, Failure> {
     let sources = SOURCES.map(|name| Source::new(name).expect("each is a source"));
-    let mut ids = Vec::new();
-    let mut first = 1;
+    let mut refused = None;
     for batch in events.chunks(services::record::MAX_EVENTS) {
-        let recorded = services::record::record(cx, batch.to_vec(), &sources).await;
-        let recorded = recorded.map_err(|error| explain(error, path, first))?;
-        ids.extend(recorded.iter().map(|id| id.as_str().to_owned()));
-        first += batch.len();
+        match services::record::record(cx, batch.to_vec(), &sources).await {
+            Ok(recorded) => ids.extend(recorded.iter().map(|id| id.as_str().to_owned())),
+            Err(error) => {
+                refused = Some(explain(error, path, ids.len() + 1));
+                break;
+            }
+        }
     }
     let appender = Appender::new(cx.clone());
     while services::drain::append_events(cx, &appender).await? > 0 {}
     services::derive::derive(cx, services::layout::rows::SCHEMA, u64::MAX).await?;
     let head = services::blocks::find_head(cx, 0).await?.seq;
-    Ok((ids, format!("chain {} ends at event {head} now", cx.chain)))
+    refused.map_or_else(|| Ok(format!("chain {} ends at event {head} now", cx.chain)), Err)
 }
 
 /// Posts arrays that every platform takes.
-async fn there(remote: &Remote, events: &[Value]) -> Result<Vec<String>, Failure> {
-    let mut ids = Vec::new();
+async fn there(remote: &Remote, events: &[Value], ids: &mut Vec<String>) -> Result<String, Failure> {
     let mut batch: Vec<Vec<u8>> = Vec::new();
     let mut bytes = 0;
     for (i, event) in events.iter().enumerate() {
@@ -78,15 +88,13 @@ async fn there(remote: &Remote, events: &[Value]) -> Result<Vec<String>, Failure
         let next = events.get(i + 1).map_or(usize::MAX, |next| next.canonical().len());
         if batch.len() == services::record::MAX_EVENTS || bytes.saturating_add(next) > MAX_BATCH_BYTES {
             let body = [&b"["[..], &batch.join(&b','), b"]"].concat();
-            let answer = remote.ask(Method::POST, "/audit/events", Some(body)).await.map_err(|failure| {
-                Failure::new(format!("{} events before these were accepted. {failure}", ids.len()))
-            })?;
+            let answer = remote.ask(Method::POST, "/audit/events", Some(body)).await?;
             let recorded: RecordedIds = serde_json::from_slice(&answer.bytes().await?)?;
             ids.extend(recorded.ids);
             (batch, bytes) = (Vec::new(), 0);
         }
     }
-    Ok(ids)
+    Ok("the hub chains them now".to_owned())
 }
 
 /// An array, one object, or a document per line.

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::target::{self, environment};
-use local_host::{Embedded, Host, Makes, OpenError, Presence, announce, open, stop_signal, write_demo_log};
+use local_host::{Embedded, Host, Makes, OpenError, Presence, StopSignal, announce, open, write_demo_log};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,15 +23,18 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
         return Err(Failure::usage("`up` runs a hub on this machine: it takes --data, not --url"));
     }
     start_log()?;
+    let signal = StopSignal::listen()?;
     let mut settings = target.settings()?;
     if arguments.demo {
         if settings.ocis_log.is_some() {
             return Err(Failure::usage("--demo brings its own log: take it away, or unset OCIS_AUDIT_LOG_PATH"));
         }
+        if !settings.ingest {
+            return Err(Failure::usage("--demo shows a source at work: unset AUDIT_INGEST_ENABLED=false"));
+        }
         // The directory first: what it refuses, it refuses before anything is written there.
         drop(open(&settings, Makes::Log)?);
-        let log = write_demo_log(&settings.data).map_err(|error| Failure::file(&settings.data, &error))?;
-        settings.ocis_log = Some(log);
+        settings.ocis_log = Some(write_demo_log(&settings.data)?);
     }
     let embedded = open(&settings, Makes::Log)?;
     let host = match Host::bind(embedded.hub.clone(), arguments.listen).await {
@@ -41,12 +44,22 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
     };
     let url = format!("http://{}", host.address().unwrap_or(arguments.listen));
     let presence = settle_in(&embedded, &settings.data, &url)?;
-    if arguments.demo {
-        host.settle().await?;
+    if embedded.open_to_others {
+        let data = settings.data.display();
+        eprintln!("others on this machine may look into {data}, which holds keys and events: chmod 700 {data}");
+    }
+    if let Some(log) = settings.ocis_log.as_deref().filter(|log| settings.ingest && !log.exists()) {
+        eprintln!("{} is not there yet; it is read as soon as it is (OCIS_AUDIT_LOG_PATH)", log.display());
+    }
+    if arguments.demo
+        && let Err(failed) = host.settle().await
+    {
+        // A log that is broken is served all the same: it must be possible to look at it.
+        eprintln!("the demo's log was not recorded: {failed}");
     }
     say!("{url}");
     where_to_look(&settings.data, &url, &embedded).await;
-    host.serve(stop_signal()).await?;
+    host.serve(signal.wait()).await?;
     drop(presence);
     eprintln!("stopped; nothing that was acknowledged is lost");
     Ok(ExitCode::SUCCESS)

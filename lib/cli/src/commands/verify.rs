@@ -6,7 +6,7 @@ use api::{Verification, VerificationStatus};
 use domain::hash::Hash;
 use domain::json::{Limits, Value, parse};
 use domain::keys::KeyRing;
-use domain::verify::{Options, Report, Scratch, Start, Status, verify_lines};
+use domain::verify::{Break, Options, Report, Scratch, Start, Status, verify_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use local_host::threads;
 use ports::Ids;
@@ -113,15 +113,14 @@ pub(crate) fn offline(arguments: &Arguments, json: bool) -> Result<ExitCode, Fai
     {
         report.missing.push(format!("the file starts at event {first}, and no --companion states that it should"));
     }
-    let code = answer(&report, json);
-    match &arguments.companion {
-        Some(companion) => Ok(if companion_agrees(path, companion, &report)? { code } else { ExitCode::from(10) }),
-        None => Ok(code),
+    if let Some(companion) = &arguments.companion {
+        compare_companion(path, companion, &mut report)?;
     }
+    Ok(answer(&report, json))
 }
 
 /// Holds the file against everything that its companion says of it.
-fn companion_agrees(path: &Path, companion: &Path, report: &Report) -> Result<bool, Failure> {
+fn compare_companion(path: &Path, companion: &Path, report: &mut Report) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::file(path, &error);
     let text = std::fs::read(companion).map_err(|error| Failure::file(companion, &error))?;
     let value = parse(text.trim_ascii(), Limits::FORMAT)?;
@@ -149,14 +148,17 @@ fn companion_agrees(path: &Path, companion: &Path, report: &Report) -> Result<bo
     if let Some((seq, hash)) = report.head {
         found.extend([("endSeq", number(seq)), ("headHash", hash.to_hex().into())]);
     }
-    let mut agrees = true;
     for (name, found) in found {
-        if said(name) != found {
-            agrees = false;
-            eprintln!("dezky: {}: its {name} is not that of the file", companion.display());
+        let said = said(name);
+        if said != found {
+            let text = |value: &Value| match value {
+                Value::String(text) => text.clone(),
+                other => String::from_utf8_lossy(&other.canonical()).into_owned(),
+            };
+            report.add(Break::of_companion(name, text(&said), text(&found)));
         }
     }
-    Ok(agrees)
+    Ok(())
 }
 
 /// Lines that no given checkpoint covers are parsed in full: nobody has vouched for their shape.

@@ -31,6 +31,8 @@ pub enum BreakKind {
     TailTruncated,
     /// A derived entry hides or invents an event.
     IndexMismatch,
+    /// An exported file is not what its companion says.
+    CompanionMismatch,
 }
 
 impl BreakKind {
@@ -48,6 +50,7 @@ impl BreakKind {
             Self::CheckpointChainMismatch => "checkpoint-chain-mismatch",
             Self::TailTruncated => "tail-truncated",
             Self::IndexMismatch => "index-mismatch",
+            Self::CompanionMismatch => "companion-mismatch",
         }
     }
 }
@@ -84,6 +87,16 @@ impl Break {
     /// A break at a checkpoint.
     pub fn at_checkpoint(kind: BreakKind, head_seq: u64) -> Self {
         Self { head_seq: Some(head_seq), ..Self::new(kind) }
+    }
+
+    /// A member of a companion that is not that of its file.
+    pub fn of_companion(member: &'static str, expected: String, actual: String) -> Self {
+        Self {
+            member: Some(member),
+            expected: Some(expected),
+            actual: Some(actual),
+            ..Self::new(BreakKind::CompanionMismatch)
+        }
     }
 
     pub(super) fn hashes(mut self, expected: Hash, actual: Hash) -> Self {
@@ -163,6 +176,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// Adds what was found beside the lines, behind everything that was found in them.
+    pub fn add(&mut self, found: Break) {
+        self.breaks_total += 1;
+        self.first_break.get_or_insert_with(|| found.clone());
+        if self.breaks.len() < LISTED {
+            self.breaks.push(found);
+        }
+    }
+
     /// The verdict.
     pub fn status(&self) -> Status {
         if self.breaks_total > 0 {

@@ -40,8 +40,10 @@ impl HttpFunction for ExportEvents {
                           of the lines and a checkpoint. Ask for both with the same `from` and `to`",
         },
     ];
-    const ANSWERS: &'static [Answer] =
-        &[Answer::lines::<api::Event>(200, "Stored lines in ascending order, each ended by LF")];
+    const ANSWERS: &'static [Answer] = &[
+        Answer::lines::<api::Event>(200, "Stored lines in ascending order, each ended by LF; or the companion"),
+        Answer::json::<api::Companion>(200, "Stored lines in ascending order, each ended by LF; or the companion"),
+    ];
 
     fn example() -> Example {
         Example { path: "/audit/export", query: &[("from", "1"), ("to", "1")], body: None }

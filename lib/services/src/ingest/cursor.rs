@@ -1,39 +1,50 @@
 //! Where a log file was left, and the proof that it is still that file.
 
 use crate::Context;
-use crate::layout::rows;
 use domain::hash::{Hash, hex};
 use domain::json::{Limits, Object, Value, parse};
-use ports::{Condition, TableError, Version};
+use ports::{Condition, Key, TableError, Version};
 use sources::ocis::SpaceNames;
 
-/// Bytes that are compared before a file is read on: at its start, and before the place it was left.
+/// Most bytes that are compared before a file is read on: at its start, and before the place.
 pub(super) const WINDOW: usize = 1024;
 
 /// A place in a log file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileCursor {
-    /// Name of the file's life in external ids: 16 hex digits.
+    /// Name of the file's life in external ids: 16 hex digits, made at random. A file that was cut or
+    /// replaced starts another life.
     pub generation: String,
-    /// Which life this is, from 1: a file that was cut or replaced starts another.
-    pub ordinal: u64,
     /// The file's id.
     pub file: String,
     /// Where the next line starts, in bytes.
     pub offset: u64,
-    /// Length of the file's start that is compared, in bytes.
-    pub head_bytes: usize,
-    /// Its SHA-256.
-    pub head_hash: Hash,
-    /// SHA-256 of the last bytes, up to a window, before `offset`.
-    pub tail_hash: Hash,
-    /// What was read so far.
+    /// What the file starts with, as far as it was read.
+    pub(super) head: Window,
+    /// What stands right before the place: the end of what was read last.
+    pub(super) tail: Window,
+    /// Whether the place is within a line that is too long.
+    pub(super) in_long_line: bool,
+    /// What was read so far, in all lives.
     pub counts: Counts,
     /// Names of spaces that lines told.
     pub names: SpaceNames,
 }
 
-/// What became of the lines, since the source is read.
+/// Some bytes of a file, by their number and SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) bytes: usize,
+    pub(super) hash: Hash,
+}
+
+impl Window {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len(), hash: Hash::of(bytes) }
+    }
+}
+
+/// What became of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Complete lines.
@@ -47,48 +58,51 @@ pub struct Counts {
 }
 
 impl FileCursor {
-    /// The start of a new life. Its name depends on the life's number, so that no later life has it.
-    pub(super) fn start(before: Option<&Self>, file: &str, head: &[u8]) -> Self {
-        let ordinal = before.map_or(1, |before| before.ordinal + 1);
-        let head_hash = Hash::of(head);
-        let name = format!("{file}\n{head_hash}\n{ordinal}");
+    /// The start of a new life of this log.
+    pub(super) fn start(before: Option<&Self>, file: &str, nonce: [u8; 16]) -> Self {
         Self {
-            generation: hex(&Hash::of(name.as_bytes()).0[..8]),
-            ordinal,
+            generation: hex(&Hash::of(&nonce).0[..8]),
             file: file.to_owned(),
             offset: 0,
-            head_bytes: head.len(),
-            head_hash,
-            tail_hash: Hash::of(b""),
+            head: Window::of(b""),
+            tail: Window::of(b""),
+            in_long_line: false,
             counts: before.map(|before| before.counts).unwrap_or_default(),
             names: before.map(|before| before.names.clone()).unwrap_or_default(),
         }
     }
 
-    /// Reads the row of this source.
-    pub(super) async fn load(cx: &Context, source: &str) -> Result<Option<(Self, Version)>, TableError> {
-        let key = rows::ingest_cursor(&cx.chain, source);
-        let Some(row) = cx.table.get(&key).await? else { return Ok(None) };
+    /// Moves over bytes that were dealt with.
+    pub(super) fn move_over(&mut self, read: &[u8]) {
+        if self.offset == 0 {
+            self.head = Window::of(&read[..read.len().min(WINDOW)]);
+        }
+        self.offset += read.len() as u64;
+        self.tail = Window::of(&read[read.len() - read.len().min(WINDOW)..]);
+    }
+
+    /// Reads the row of a log.
+    pub(super) async fn load(cx: &Context, key: &Key) -> Result<Option<(Self, Version)>, TableError> {
+        let Some(row) = cx.table.get(key).await? else { return Ok(None) };
         let cursor = Self::from_value(&row.value).ok_or_else(|| {
-            let advice = "the row does not hold a place in a log; delete it, and the log is read anew without doubles";
+            let advice = "the row does not hold a place in a log; restore it from a backup. \
+                          Without it the whole log would be recorded once more";
             TableError::Rejected(format!("{advice}. key=`{key}`"))
         })?;
         Ok(Some((cursor, row.version)))
     }
 
     /// Writes the row; a conflict means that somebody else reads the same log and is further.
-    pub(super) async fn save(
-        &self,
-        cx: &Context,
-        source: &str,
-        version: Option<Version>,
-    ) -> Result<Version, TableError> {
+    pub(super) async fn save(&self, cx: &Context, key: &Key, version: Option<Version>) -> Result<Version, TableError> {
         let condition = version.map_or(Condition::Absent, Condition::Unchanged);
-        cx.table.put(&rows::ingest_cursor(&cx.chain, source), self.to_value(), condition).await
+        cx.table.put(key, self.to_value(), condition).await
     }
 
     fn to_value(&self) -> Vec<u8> {
         let number = |n: u64| Value::integer(n).unwrap_or(Value::Null);
+        let window = |window: &Window| {
+            Object::of([("bytes", number(window.bytes as u64)), ("sha256", window.hash.to_hex().into())]).into()
+        };
         let counts = Object::of([
             ("lines", number(self.counts.lines)),
             ("events", number(self.counts.events)),
@@ -99,12 +113,11 @@ impl FileCursor {
             ("counts", counts.into()),
             ("file", self.file.as_str().into()),
             ("generation", self.generation.as_str().into()),
-            ("headBytes", number(self.head_bytes as u64)),
-            ("headHash", self.head_hash.to_hex().into()),
+            ("head", window(&self.head)),
+            ("inLongLine", self.in_long_line.into()),
             ("offset", number(self.offset)),
-            ("ordinal", number(self.ordinal)),
             ("spaceNames", self.names.to_value()),
-            ("tailHash", self.tail_hash.to_hex().into()),
+            ("tail", window(&self.tail)),
             ("v", 1u32.into()),
         ])
         .canonical()
@@ -115,17 +128,21 @@ impl FileCursor {
         let object = value.as_object()?;
         let text = |name| object.get(name).and_then(Value::as_str);
         let number = |name| object.get(name).and_then(Value::as_u64);
+        let window = |name| {
+            let window = object.get(name)?.as_object()?;
+            let bytes = usize::try_from(window.get("bytes")?.as_u64()?).ok().filter(|bytes| *bytes <= WINDOW)?;
+            Some(Window { bytes, hash: Hash::from_hex(window.get("sha256")?.as_str()?.as_bytes())? })
+        };
         let counts = object.get("counts")?.as_object()?;
         let count = |name| counts.get(name).and_then(Value::as_u64);
         (number("v")? == 1).then_some(())?;
-        Some(Self {
+        let cursor = Self {
             generation: text("generation")?.to_owned(),
-            ordinal: number("ordinal")?,
             file: text("file")?.to_owned(),
             offset: number("offset")?,
-            head_bytes: usize::try_from(number("headBytes")?).ok().filter(|bytes| *bytes <= WINDOW)?,
-            head_hash: Hash::from_hex(text("headHash")?.as_bytes())?,
-            tail_hash: Hash::from_hex(text("tailHash")?.as_bytes())?,
+            head: window("head")?,
+            tail: window("tail")?,
+            in_long_line: *object.get("inLongLine")? == Value::Bool(true),
             counts: Counts {
                 lines: count("lines")?,
                 events: count("events")?,
@@ -133,6 +150,8 @@ impl FileCursor {
                 kept: count("kept")?,
             },
             names: SpaceNames::from_value(object.get("spaceNames")?)?,
-        })
+        };
+        let windows = u64::try_from(cursor.head.bytes.max(cursor.tail.bytes)).ok()?;
+        (windows <= cursor.offset).then_some(cursor)
     }
 }

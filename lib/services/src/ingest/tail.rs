@@ -5,24 +5,26 @@
 //! it had before, and is dropped. A file is read on only if its start and the bytes before the place
 //! are what they were; else it is another file, and another life.
 
-use super::cursor::{FileCursor, WINDOW};
+use super::cursor::{FileCursor, WINDOW, Window};
 use crate::Context;
 use crate::layout::{objects, rows};
 use crate::record;
 use domain::hash::Hash;
-use domain::json::Object;
+use domain::json::{Object, Value};
 use domain::time::Timestamp;
-use ports::{BucketError, Condition, LogFile, LogFileError, QueueError, TableError, Version};
+use ports::{BucketError, Condition, Key, LogFile, LogFileError, QueueError, TableError, Version};
 use sources::Reading;
 use sources::ocis::{self, ExtraActions, Line};
 use std::collections::BTreeMap;
 
-/// Name of the source, in events and in the cursor's row.
+/// Name of the source, in events and in rows.
 pub const SOURCE: &str = "ocis";
 /// Bytes of one reading, and the longest line that is looked at.
 const CHUNK: usize = 1024 * 1024;
 /// Readings of one tick: a function's time is limited.
-const MAX_CHUNKS: usize = 64;
+const MAX_STEPS: usize = 64;
+/// Lines that are kept aside before the place is saved: each is an object and a row.
+const MAX_KEPT: usize = 100;
 
 /// What one tick did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,7 +62,8 @@ pub enum TailError {
 /// See [`TailError`].
 pub async fn tail(cx: &Context, log: &dyn LogFile, extra: &ExtraActions) -> Result<Tailed, TailError> {
     let mut tailed = Tailed::default();
-    let result = Tail { cx, log, extra, tailed: &mut tailed }.run().await;
+    let place = rows::ingest_cursor(&cx.chain, SOURCE, &Hash::of(log.name().as_bytes()));
+    let result = Tail { cx, log, extra, place, tailed: &mut tailed }.run().await;
     match result {
         Ok(()) => Ok(tailed),
         // Another reader moved the place: what is left is theirs, or the next tick's.
@@ -73,85 +76,105 @@ struct Tail<'a> {
     cx: &'a Context,
     log: &'a dyn LogFile,
     extra: &'a ExtraActions,
+    /// Key of the row that holds the place.
+    place: Key,
     tailed: &'a mut Tailed,
 }
 
-type Place = (FileCursor, Version);
+/// Whether a file is the one that was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Same,
+    Other,
+    Gone,
+}
 
 impl Tail<'_> {
     async fn run(mut self) -> Result<(), TailError> {
         // Before the old file is read to its end: what was appended to it before it was renamed is
         // seen then.
         let current = self.log.current().await?;
-        let (before, version) = match FileCursor::load(self.cx, SOURCE).await? {
+        let (before, version) = match FileCursor::load(self.cx, &self.place).await? {
             None => (None, None),
-            Some(place) if self.is_the_same(&place.0).await? => {
-                let (cursor, version) = self.read_on(place).await?;
-                if self.tailed.more || current.as_ref().is_none_or(|id| *id == cursor.file) {
-                    return Ok(());
+            Some((mut cursor, version)) => {
+                let mut found = self.look(&mut cursor).await?;
+                if let (Found::Gone, Some(id)) = (found, &current) {
+                    // The same bytes under another id: moved to another disk, or back from a backup.
+                    let old = std::mem::replace(&mut cursor.file, id.clone());
+                    found = self.look(&mut cursor).await?;
+                    if found != Found::Same {
+                        cursor.file = old;
+                    }
                 }
-                self.leave(&cursor).await?;
-                (Some(cursor), Some(version))
+                if found == Found::Same {
+                    let (cursor, version) = self.read_on((cursor, version)).await?;
+                    if self.tailed.more || current.as_ref().is_none_or(|id| *id == cursor.file) {
+                        return Ok(());
+                    }
+                    self.leave(&cursor).await?;
+                    (Some(cursor), Some(version))
+                } else {
+                    (Some(cursor), Some(version))
+                }
             }
-            Some((cursor, version)) => (Some(cursor), Some(version)),
         };
         let Some(current) = current else { return Ok(()) };
-        let Some(head) = self.log.read(&current, 0, WINDOW).await? else { return Ok(()) };
-        let cursor = FileCursor::start(before.as_ref(), &current, &head);
-        let version = cursor.save(self.cx, SOURCE, version).await?;
-        tracing::info!(chain = %self.cx.chain, source = SOURCE, generation = cursor.generation, "reading a new log file");
+        let cursor = FileCursor::start(before.as_ref(), &current, self.cx.ids.nonce());
+        let version = cursor.save(self.cx, &self.place, version).await?;
+        let (chain, generation) = (&self.cx.chain, &cursor.generation);
+        tracing::info!(%chain, source = SOURCE, generation, "reading {} from its start", self.log.name());
         self.read_on((cursor, version)).await.map(drop)
     }
 
-    /// Whether the file is still there, and what was read of it is what it was.
-    async fn is_the_same(&self, cursor: &FileCursor) -> Result<bool, TailError> {
-        let Some(head) = self.log.read(&cursor.file, 0, cursor.head_bytes).await? else { return Ok(false) };
-        let window = u64::try_from(WINDOW).unwrap_or(u64::MAX).min(cursor.offset);
-        let length = usize::try_from(window).unwrap_or(WINDOW);
-        let Some(tail) = self.log.read(&cursor.file, cursor.offset - window, length).await? else { return Ok(false) };
-        Ok(Hash::of(&head) == cursor.head_hash && Hash::of(&tail) == cursor.tail_hash)
+    /// Whether what was read of the file is what it was. Remembers more of its start, once more was read.
+    async fn look(&self, cursor: &mut FileCursor) -> Result<Found, TailError> {
+        let read_before = usize::try_from(cursor.offset).unwrap_or(usize::MAX).min(WINDOW);
+        let Some(head) = self.log.read(&cursor.file, 0, read_before).await? else { return Ok(Found::Gone) };
+        let tail_start = cursor.offset - cursor.tail.bytes as u64;
+        let Some(tail) = self.log.read(&cursor.file, tail_start, cursor.tail.bytes).await? else {
+            return Ok(Found::Gone);
+        };
+        let same = head.len() == read_before
+            && Window::of(&head[..cursor.head.bytes]) == cursor.head
+            && Window::of(&tail) == cursor.tail;
+        if same {
+            cursor.head = Window::of(&head);
+        }
+        Ok(if same { Found::Same } else { Found::Other })
     }
 
-    async fn read_on(&mut self, (mut cursor, mut version): Place) -> Result<Place, TailError> {
-        for _ in 0..MAX_CHUNKS {
+    async fn read_on(
+        &mut self,
+        (mut cursor, mut version): (FileCursor, Version),
+    ) -> Result<(FileCursor, Version), TailError> {
+        for _ in 0..MAX_STEPS {
             let Some(bytes) = self.log.read(&cursor.file, cursor.offset, CHUNK).await? else { break };
-            let full = bytes.len() == CHUNK;
-            let step = match bytes.iter().rposition(|b| *b == b'\n') {
-                Some(last) => self.take(&mut cursor, &bytes[..=last]).await?,
-                None if full => match self.skip_long_line(&mut cursor).await? {
-                    Some(step) => step,
-                    None => return Ok((cursor, version)),
-                },
-                None => return Ok((cursor, version)),
+            let step = if cursor.in_long_line {
+                self.end_long_line(&mut cursor, &bytes).await?
+            } else if let Some(last) = bytes.iter().rposition(|b| *b == b'\n') {
+                self.take(&mut cursor, &bytes[..=last]).await?
+            } else if bytes.len() == CHUNK {
+                self.begin_long_line(&mut cursor, &bytes).await?
+            } else {
+                0
             };
-            self.move_on(&mut cursor, step).await?;
-            version = cursor.save(self.cx, SOURCE, Some(version)).await?;
-            if !full {
+            if step == 0 {
                 return Ok((cursor, version));
             }
+            cursor.move_over(&bytes[..step]);
+            version = cursor.save(self.cx, &self.place, Some(version)).await?;
         }
         self.tailed.more = true;
         Ok((cursor, version))
     }
 
-    async fn move_on(&self, cursor: &mut FileCursor, step: u64) -> Result<(), TailError> {
-        cursor.offset += step;
-        let window = u64::try_from(WINDOW).unwrap_or(u64::MAX).min(cursor.offset);
-        let length = usize::try_from(window).unwrap_or(WINDOW);
-        let tail = self.log.read(&cursor.file, cursor.offset - window, length).await?.unwrap_or_default();
-        cursor.tail_hash = Hash::of(&tail);
-        Ok(())
-    }
-
-    /// Queues the events of complete lines; how many bytes they were.
-    async fn take(&mut self, cursor: &mut FileCursor, lines: &[u8]) -> Result<u64, TailError> {
+    /// Queues the events of complete lines; how many bytes were dealt with.
+    async fn take(&mut self, cursor: &mut FileCursor, lines: &[u8]) -> Result<usize, TailError> {
         let now = self.cx.clock.now();
-        let mut drafts = Vec::new();
-        let mut offset = cursor.offset;
+        let (mut drafts, mut kept, mut step) = (Vec::new(), 0, 0);
         for line in lines.split_inclusive(|b| *b == b'\n') {
+            let offset = cursor.offset + step as u64;
             let reading = self.read_line(cursor, line, offset, now);
-            cursor.counts.lines += 1;
-            self.tailed.lines += 1;
             match reading {
                 Reading::Event { draft, original } => {
                     if let Some(original) = original {
@@ -165,16 +188,21 @@ impl Tail<'_> {
                 }
                 Reading::Blank => {}
                 Reading::Unusable(reason) => {
-                    let bytes = line.len() as u64;
-                    self.keep(cursor, offset, bytes, Hash::of(line), line, reason).await?;
+                    self.keep(&cursor.generation, offset, line, reason).await?;
+                    self.count_kept(cursor, reason);
+                    kept += 1;
                 }
             }
-            offset += line.len() as u64;
+            self.count_line(cursor);
+            step += line.len();
+            if kept == MAX_KEPT {
+                break;
+            }
         }
         record::queue(self.cx, &drafts).await?;
         cursor.counts.events += drafts.len() as u64;
         self.tailed.events += drafts.len() as u64;
-        Ok(lines.len() as u64)
+        Ok(step)
     }
 
     fn read_line(&self, cursor: &mut FileCursor, line: &[u8], offset: u64, now: Timestamp) -> Reading {
@@ -189,72 +217,64 @@ impl Tail<'_> {
         ocis::read(&line, self.extra, &mut cursor.names)
     }
 
-    /// A line longer than a reading is hashed to its end and its start is kept; `None` while it has
-    /// no end.
-    async fn skip_long_line(&mut self, cursor: &mut FileCursor) -> Result<Option<u64>, TailError> {
-        use sha2::{Digest, Sha256};
-        let (mut sha, mut bytes, mut start) = (Sha256::new(), 0, Vec::new());
-        loop {
-            let Some(chunk) = self.log.read(&cursor.file, cursor.offset + bytes, CHUNK).await? else {
-                return Ok(None);
-            };
-            let end = chunk.iter().position(|b| *b == b'\n');
-            let part = &chunk[..end.map_or(chunk.len(), |end| end + 1)];
-            sha.update(part);
-            bytes += part.len() as u64;
-            if start.is_empty() {
-                start = part.to_vec();
-            }
-            if end.is_some() {
-                break;
-            }
-            if chunk.len() < CHUNK {
-                return Ok(None);
-            }
+    /// A line longer than a reading is kept in pieces, so that no tick has to read it whole.
+    async fn begin_long_line(&mut self, cursor: &mut FileCursor, bytes: &[u8]) -> Result<usize, TailError> {
+        self.keep(&cursor.generation, cursor.offset, bytes, "line-too-long").await?;
+        cursor.in_long_line = true;
+        Ok(bytes.len())
+    }
+
+    async fn end_long_line(&mut self, cursor: &mut FileCursor, bytes: &[u8]) -> Result<usize, TailError> {
+        let end = bytes.iter().position(|b| *b == b'\n');
+        let piece = match end {
+            Some(end) => &bytes[..=end],
+            None if bytes.len() == CHUNK => bytes,
+            None => return Ok(0),
+        };
+        self.keep(&cursor.generation, cursor.offset, piece, "line-too-long").await?;
+        if end.is_some() {
+            cursor.in_long_line = false;
+            self.count_line(cursor);
+            self.count_kept(cursor, "line-too-long");
         }
-        cursor.counts.lines += 1;
-        self.tailed.lines += 1;
-        let hash = Hash(sha.finalize().into());
-        self.keep(cursor, cursor.offset, bytes, hash, &start, "line-too-long").await?;
-        Ok(Some(bytes))
+        Ok(piece.len())
     }
 
     /// What a rotated file holds behind its last complete line will never be one.
     async fn leave(&mut self, cursor: &FileCursor) -> Result<(), TailError> {
         let rest = self.log.read(&cursor.file, cursor.offset, CHUNK).await?.unwrap_or_default();
         if !rest.is_empty() {
-            let mut cursor = cursor.clone();
-            let bytes = rest.len() as u64;
-            let offset = cursor.offset;
-            self.keep(&mut cursor, offset, bytes, Hash::of(&rest), &rest, "line-without-end").await?;
+            self.keep(&cursor.generation, cursor.offset, &rest, "line-without-end").await?;
+            *self.tailed.kept.entry("line-without-end").or_default() += 1;
         }
         Ok(())
     }
 
+    fn count_line(&mut self, cursor: &mut FileCursor) {
+        cursor.counts.lines += 1;
+        self.tailed.lines += 1;
+    }
+
+    fn count_kept(&mut self, cursor: &mut FileCursor, reason: &'static str) {
+        cursor.counts.kept += 1;
+        *self.tailed.kept.entry(reason).or_default() += 1;
+    }
+
     /// Keeps bytes that cannot be used: in the bucket under their hash, and a row that says where they
     /// stood and why.
-    async fn keep(
-        &mut self,
-        cursor: &mut FileCursor,
-        offset: u64,
-        bytes: u64,
-        hash: Hash,
-        kept: &[u8],
-        reason: &'static str,
-    ) -> Result<(), TailError> {
+    async fn keep(&self, generation: &str, offset: u64, bytes: &[u8], reason: &'static str) -> Result<(), TailError> {
         let cx = self.cx;
-        cx.bucket.put(&objects::kept(&cx.chain, SOURCE, &hash), kept).await?;
-        let number = |n| domain::json::Value::integer(n).unwrap_or(domain::json::Value::Null);
-        let row = Object::of([("bytes", number(bytes)), ("reason", reason.into()), ("sha256", hash.to_hex().into())]);
-        let key = rows::kept(&cx.chain, SOURCE, &cursor.generation, offset);
+        let hash = Hash::of(bytes);
+        cx.bucket.put(&objects::kept(&cx.chain, SOURCE, &hash), bytes).await?;
+        let length = Value::integer(bytes.len() as u64).unwrap_or(Value::Null);
+        let row = Object::of([("bytes", length), ("reason", reason.into()), ("sha256", hash.to_hex().into())]);
+        let key = rows::kept(&cx.chain, SOURCE, generation, offset);
         match cx.table.put(&key, row.canonical(), Condition::Absent).await {
             // Read a second time after a crash.
             Ok(_) | Err(TableError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        tracing::debug!(chain = %cx.chain, source = SOURCE, offset, sha256 = %hash, reason, "kept a line aside: {reason}");
-        cursor.counts.kept += 1;
-        *self.tailed.kept.entry(reason).or_default() += 1;
+        tracing::debug!(chain = %cx.chain, source = SOURCE, offset, sha256 = %hash, reason, "kept bytes aside: {reason}");
         Ok(())
     }
 }

@@ -84,9 +84,9 @@ pub fn accepting(chain: &ChainName) -> Key {
     Key::new(format!("accepting#{chain}"), "now")
 }
 
-/// Where a poller left its source.
-pub fn ingest_cursor(chain: &ChainName, source: &str) -> Key {
-    Key::new(format!("ingest#{chain}"), source)
+/// Where a log of a source was left; `name` is the hash of the log's name.
+pub fn ingest_cursor(chain: &ChainName, source: &str, name: &Hash) -> Key {
+    Key::new(format!("ingest#{chain}"), format!("{source}#{name}"))
 }
 
 /// Something of a source that could not be used: which, why and where its bytes are.

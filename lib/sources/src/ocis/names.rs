@@ -10,6 +10,10 @@ const MAX_NAMES: usize = 1000;
 /// Greatest length of an id and of a name, in bytes. Names are cut there; a longer id is none.
 const MAX_BYTES: usize = 256;
 
+/// Bytes of all that is remembered, as JSON: it is stored in one row beside other things, and a
+/// character may take six bytes there.
+const MAX_TOTAL_BYTES: usize = 128 * 1024;
+
 /// The names of spaces by their ids, as the log has told them so far.
 ///
 /// A name outlives its space: lines are not in the order of their events, and the deletion of a
@@ -20,6 +24,13 @@ pub struct SpaceNames {
     names: HashMap<String, Told>,
     /// Counts what was told, to know which is oldest.
     told: u64,
+    /// Length of all of them as JSON.
+    bytes: usize,
+}
+
+/// Length of `["id","name"],`.
+fn json_bytes(id: &str, name: &str) -> usize {
+    Value::Array(vec![id.into(), name.into()]).canonical().len() + 1
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +59,16 @@ impl SpaceNames {
         }
         self.told += 1;
         let told = Told { name: cut(name, MAX_BYTES).to_owned(), when: self.told };
-        self.names.insert(space_id.to_owned(), told);
-        if self.names.len() > MAX_NAMES {
+        self.bytes += json_bytes(space_id, &told.name);
+        if let Some(before) = self.names.insert(space_id.to_owned(), told) {
+            self.bytes -= json_bytes(space_id, &before.name);
+        }
+        while self.names.len() > MAX_NAMES || self.bytes > MAX_TOTAL_BYTES {
             let oldest = self.names.iter().min_by_key(|(_, told)| told.when).map(|(id, _)| id.clone());
-            oldest.and_then(|id| self.names.remove(&id));
+            let Some(id) = oldest else { break };
+            if let Some(told) = self.names.remove(&id) {
+                self.bytes -= json_bytes(&id, &told.name);
+            }
         }
     }
 
@@ -74,6 +91,18 @@ impl SpaceNames {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_many_bytes_stay_within_their_row() {
+        let mut names = SpaceNames::default();
+        for i in 0..2 * MAX_NAMES {
+            names.learn(&format!("space-{i}"), &"\u{1}".repeat(300));
+            assert!(names.to_value().canonical().len() <= MAX_TOTAL_BYTES + 2);
+        }
+        assert!(names.iter().count() > 50);
+        let again = SpaceNames::from_value(&names.to_value()).unwrap();
+        assert_eq!((again.bytes, again.iter().count()), (names.bytes, names.iter().count()));
+    }
 
     #[test]
     fn the_name_told_longest_ago_leaves_first() {
