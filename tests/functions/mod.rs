@@ -67,6 +67,9 @@ fn two_triggers_of_a_function_agree() {
     use handlers::{QueueFunction, ScheduledFunction};
     assert_eq!(<SignCheckpoint as QueueFunction>::NAME, <SignCheckpoint as ScheduledFunction>::NAME);
     assert_eq!(<SignCheckpoint as QueueFunction>::USES, <SignCheckpoint as ScheduledFunction>::USES);
+    let timeouts =
+        [<SignCheckpoint as QueueFunction>::TIMEOUT_SECONDS, <SignCheckpoint as ScheduledFunction>::TIMEOUT_SECONDS];
+    assert_eq!(timeouts[0], timeouts[1]);
     let double = FUNCTIONS.iter().filter(|f| f.queue.is_some() && f.schedule.is_some());
     assert_eq!(double.map(|f| f.name).collect::<Vec<_>>(), ["sign-checkpoint"], "compare the new one here as well");
 }

@@ -96,6 +96,8 @@ pub trait HttpFunction: 'static {
     const BODY: Option<TakesBody> = None;
     /// Its good answers.
     const ANSWERS: &'static [Answer];
+    /// How long a platform lets it run; a gateway waits 30 s.
+    const TIMEOUT_SECONDS: u32 = 29;
 
     /// A request that works on a log with at least one event.
     fn example() -> Example;
@@ -149,6 +151,8 @@ pub trait QueueFunction: 'static {
     const USES: &'static [Grant];
     /// The queue that wakes it.
     const QUEUE: QueueName;
+    /// How long a platform lets it run; the queue holds its messages six times as long.
+    const TIMEOUT_SECONDS: u32 = 60;
 
     /// A message body.
     fn example_body() -> String;
@@ -167,6 +171,8 @@ pub trait ScheduledFunction: 'static {
     const USES: &'static [Grant];
     /// Seconds between ticks; platforms that know only minutes round up.
     const EVERY_SECONDS: u32;
+    /// How long a platform lets it run.
+    const TIMEOUT_SECONDS: u32 = 60;
 
     /// Serves a tick.
     fn tick(hub: &Hub) -> impl Future<Output = Result<(), Failed>> + Send;
@@ -225,6 +231,8 @@ pub struct Function {
     pub type_name: fn() -> &'static str,
     /// What it may touch.
     pub uses: &'static [Grant],
+    /// How long a platform lets it run.
+    pub timeout_seconds: u32,
     /// If requests wake it.
     pub http: Option<HttpPart>,
     /// If messages wake it.
@@ -234,8 +242,9 @@ pub struct Function {
 }
 
 /// A function that nothing wakes yet.
-const fn asleep<F>(name: &'static str, summary: &'static str, uses: &'static [Grant]) -> Function {
-    Function { name, summary, type_name: std::any::type_name::<F>, uses, http: None, queue: None, schedule: None }
+const fn asleep<F>(name: &'static str, summary: &'static str, uses: &'static [Grant], timeout: u32) -> Function {
+    let type_name = std::any::type_name::<F>;
+    Function { name, summary, type_name, uses, timeout_seconds: timeout, http: None, queue: None, schedule: None }
 }
 
 /// A function that requests wake.
@@ -249,7 +258,7 @@ pub const fn http<F: HttpFunction>() -> Function {
         example: F::example,
         handle: |hub, call| Box::pin(F::handle(hub, call)),
     };
-    Function { http: Some(part), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES) }
+    Function { http: Some(part), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES, F::TIMEOUT_SECONDS) }
 }
 
 const fn queue_part<F: QueueFunction>() -> QueuePart {
@@ -265,12 +274,12 @@ const fn schedule_part<F: ScheduledFunction>() -> SchedulePart {
 
 /// A function that messages wake.
 pub const fn queue<F: QueueFunction>() -> Function {
-    Function { queue: Some(queue_part::<F>()), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES) }
+    Function { queue: Some(queue_part::<F>()), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES, F::TIMEOUT_SECONDS) }
 }
 
 /// A function that the clock wakes.
 pub const fn schedule<F: ScheduledFunction>() -> Function {
-    Function { schedule: Some(schedule_part::<F>()), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES) }
+    Function { schedule: Some(schedule_part::<F>()), ..asleep::<F>(F::NAME, F::SUMMARY, F::USES, F::TIMEOUT_SECONDS) }
 }
 
 /// A function that messages and the clock wake. Its name, summary and grants are those of a
