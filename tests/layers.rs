@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who may depend on whom among our own crates.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("sources", &["domain"]),
@@ -12,8 +12,9 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("api", &[]),
     ("handlers", &["api", "domain", "ports", "services", "sources"]),
     ("adapters-local", &["domain", "ports"]),
-    ("local-host", &["adapters-local", "domain", "handlers", "ports", "services", "sources"]),
-    ("functions", &["handlers", "local-host", "ports"]),
+    ("http-server", &["handlers"]),
+    ("local-host", &["adapters-local", "domain", "handlers", "http-server", "ports", "services", "sources"]),
+    ("functions", &["handlers", "http-server", "local-host", "ports"]),
     ("cli", &["adapters-local", "api", "domain", "handlers", "local-host", "ports", "services"]),
     ("xtask", &["handlers"]),
     (
@@ -27,12 +28,12 @@ const RESERVED: [(&str, &[&str]); 15] = [
     ("rusqlite", &["adapters-local", "tests"]),
     ("tempfile", &["adapters-local", "cli", "tests"]),
     ("getrandom", &["adapters-local"]),
-    ("tokio", &["services", "adapters-local", "local-host", "functions", "cli", "tests"]),
+    ("tokio", &["services", "adapters-local", "http-server", "local-host", "functions", "cli", "tests"]),
     ("flate2", &["domain", "tests"]),
     ("ed25519-dalek", &["domain"]),
     ("jsonwebtoken", &["handlers"]),
-    ("http", &["handlers", "local-host", "functions", "tests"]),
-    ("axum", &["local-host"]),
+    ("http", &["handlers", "http-server", "functions", "tests"]),
+    ("axum", &["http-server", "functions", "local-host", "tests"]),
     ("lambda_http", &["functions", "tests"]),
     ("lambda_runtime", &["functions"]),
     ("aws_lambda_events", &["functions"]),

@@ -5,6 +5,7 @@ mod conformance;
 mod docs;
 mod functions;
 mod http;
+mod lambda;
 mod layers;
 mod processes;
 mod services;

@@ -16,6 +16,36 @@ pub(crate) fn hub() -> Result<Hub, Error> {
 #[cfg(not(feature = "local"))]
 compile_error!("choose the adapters to build with: the feature `local`");
 
+/// Where the function runs.
+pub(crate) enum Platform {
+    /// A Lambda runtime hands it events.
+    Lambda,
+    /// It is asked over HTTP.
+    Port {
+        /// `PORT`
+        port: u16,
+        /// `TRIGGER_SECRET`
+        secret: Option<String>,
+    },
+}
+
+/// Where the function runs: `AWS_LAMBDA_RUNTIME_API` goes before `PORT`.
+pub(crate) fn platform() -> Result<Platform, Error> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if set("AWS_LAMBDA_RUNTIME_API").is_some() {
+        return Ok(Platform::Lambda);
+    }
+    let Some(port) = set("PORT") else {
+        return Err(
+            "this is one function: a Lambda runtime runs it (AWS_LAMBDA_RUNTIME_API), or it serves HTTP on PORT. \
+                    `dezky up` runs all functions in one process"
+                .into(),
+        );
+    };
+    let port = port.parse().map_err(|_| "PORT: a number from 0 to 65535 belongs here")?;
+    Ok(Platform::Port { port, secret: set("TRIGGER_SECRET") })
+}
+
 /// How much is logged: `DEZKY_LOG`, default `info`.
 pub(crate) fn log_level() -> Result<LevelFilter, Error> {
     match std::env::var("DEZKY_LOG") {

@@ -6,32 +6,38 @@
 mod context;
 mod event;
 mod http;
+mod port;
 
 pub use event::serve as serve_event;
 pub use http::serve as serve_http;
 
-use handlers::{Function, Hub};
+use context::Platform;
+use handlers::Function;
 use lambda_runtime::{LambdaEvent, service_fn};
-use std::sync::Arc;
 
 /// The function cannot run here.
 pub type Error = lambda_runtime::Error;
 
-/// Serves invocations of this function until the platform ends the process.
+/// Serves invocations of this function until the platform ends the process: those of a Lambda runtime,
+/// or without one requests on `PORT`.
 ///
 /// # Errors
 /// Settings or stores that cannot be used, or the platform's runtime interface.
 pub async fn run(function: Function) -> Result<(), Error> {
     tracing_subscriber::fmt().json().with_target(false).with_max_level(context::log_level()?).init();
-    let hub: Arc<Hub> = Arc::new(context::hub()?.narrowed(function.name, function.uses));
     let function: &'static Function = Box::leak(Box::new(function));
-    if function.http.is_some() {
-        lambda_http::run(service_fn(|request| serve_http(function, &hub, request))).await
-    } else {
-        let serve = |event: LambdaEvent<_>| async {
-            let LambdaEvent { payload, .. } = event;
-            serve_event(function, &hub, payload).await.map_err(Error::from)
-        };
-        lambda_runtime::run(service_fn(serve)).await
+    match context::platform()? {
+        Platform::Lambda => {
+            let hub = context::hub()?.narrowed(function.name, function.uses);
+            if function.http.is_some() {
+                return lambda_http::run(service_fn(|request| serve_http(function, &hub, request))).await;
+            }
+            let serve = |event: LambdaEvent<_>| async {
+                let LambdaEvent { payload, .. } = event;
+                serve_event(function, &hub, payload).await.map_err(Error::from)
+            };
+            lambda_runtime::run(service_fn(serve)).await
+        }
+        Platform::Port { port, secret } => port::serve(function, context::hub()?, port, secret).await,
     }
 }

@@ -120,7 +120,11 @@ impl DataDirectory {
     /// No such directory, or whatever keeps it from being used.
     pub fn open_existing(path: &Path) -> Result<Self, DataError> {
         // An empty folder is a mistyped name or a disk that is not mounted, and no empty log.
-        let there = ["chain", "table.db", "layout"].iter().any(|name| path.join(name).exists());
+        let mut there = false;
+        for name in ["chain", "table.db", "layout"] {
+            let file = path.join(name);
+            there |= file.try_exists().map_err(|source| DataError::Io { path: file, source })?;
+        }
         if there { Self::open(path) } else { Err(DataError::None(path.to_owned())) }
     }
 

@@ -40,9 +40,11 @@ pub enum OpenError {
 /// Opens a file, makes its tables at first use, and puts the connection on a thread of its own.
 pub(crate) fn open(path: &Path, layout: i64, schema: &'static str) -> Result<OwnThread<Connection>, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::Sqlite { path: path.to_owned(), reason: describe(&error) };
-    // For its owner only; SQLite gives its other files the same mode. Whatever keeps the file from being
-    // made is said by SQLite right after.
-    let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    // Made for its owner only; SQLite gives its other files the same mode. Never opened where it is
+    // there: closing it again would drop every lock that this process holds on it (POSIX), and the next
+    // program that looks at the file would take the write-ahead log for abandoned and delete it.
+    // Whatever keeps the file from being made is said by SQLite right after.
+    let _ = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(32);

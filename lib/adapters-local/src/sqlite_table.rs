@@ -4,6 +4,7 @@ use crate::own_thread::{Gone, OwnThread};
 use crate::sqlite::{self, OpenError};
 use async_trait::async_trait;
 use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -82,7 +83,21 @@ fn table_error(error: &rusqlite::Error) -> TableError {
 }
 
 fn row_of(key: Key, columns: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row { key, version: Version(columns.get("version")?), value: columns.get("body")? })
+    // Whoever writes to the table by hand may leave any type there; what it holds is judged by others.
+    let bytes = |column| -> rusqlite::Result<Vec<u8>> {
+        Ok(match columns.get_ref(column)? {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+            ValueRef::Null => Vec::new(),
+            ValueRef::Integer(number) => number.to_string().into_bytes(),
+            ValueRef::Real(number) => number.to_string().into_bytes(),
+        })
+    };
+    let version = String::from_utf8_lossy(&bytes("version")?).into_owned();
+    Ok(Row { key, version: Version(version), value: bytes("body")? })
+}
+
+fn sort_of(columns: &rusqlite::Row<'_>) -> rusqlite::Result<String> {
+    Ok(columns.get_ref("sort")?.as_bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default())
 }
 
 fn get(db: &Connection, key: &Key) -> rusqlite::Result<Option<Row>> {
@@ -164,7 +179,7 @@ impl Table for SqliteTable {
             sql += " LIMIT ?4";
             let mut statement = db.prepare_cached(&sql)?;
             let rows = statement.query_map(params![partition, after, before, limit], |columns| {
-                row_of(Key::new(&partition, columns.get::<_, String>("sort")?), columns)
+                row_of(Key::new(&partition, sort_of(columns)?), columns)
             })?;
             rows.collect()
         })

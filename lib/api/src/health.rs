@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum HealthStatus {
     /// It takes and answers, and the last scheduled verification found nothing.
     Ok,
+    /// It takes and answers, but the log could not be verified to its end.
+    Unverified,
     /// It takes and answers, but the log did not verify: ask GET /audit/verify for the place.
     Broken,
 }

@@ -45,6 +45,8 @@ codes! {
     TokenMissing = 401 "token-missing" "The request needs a bearer token",
     /// The token is not good.
     TokenInvalid = 401 "token-invalid" "The bearer token is not good",
+    /// Whoever wakes a function must know its secret.
+    TriggerRefused = 401 "trigger-refused" "The trigger's secret is missing or wrong",
     /// The token is good and does not allow this.
     Forbidden = 403 "forbidden" "The caller may not do this",
     /// The token is not for this source.

@@ -36,6 +36,8 @@ struct Arguments {
 enum Command {
     /// Run everything in this process: HTTP, queues, schedules
     Up(commands::up::Arguments),
+    /// Hand messages and ticks to functions that run one by one under `cargo lambda watch`
+    Pump(commands::pump::Arguments),
     /// Make a bearer token of this installation
     Token(commands::token::Arguments),
     /// Record events from a file; prints their ids. A retry doubles nothing if the events have an `id` or
@@ -73,6 +75,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let there = || target.open(Makes::Nothing);
     match &arguments.command {
         Command::Up(up) => commands::up::run(target, up).await,
+        Command::Pump(pump) => commands::pump::run(target, pump).await,
         Command::Token(token) => commands::token::run(target, token, json),
         Command::Record(record) => commands::record::run(&target.open(Makes::Log)?, record, json).await,
         Command::List(list) => commands::list::run(&there()?, list, json).await,

@@ -18,11 +18,7 @@ impl Remote {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(Failure::usage(format!("--url starts with http:// or https://. url=`{url}`")));
         }
-        // Fails where another part of the process was first; there is only one to install.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // No time limit on the whole: verifying a large log takes as long as it takes.
-        let client = Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
-        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), token })
+        Ok(Self { client: client()?, url: url.trim_end_matches('/').to_owned(), token })
     }
 
     /// A request with this path (and query); a problem becomes a failure in its own words.
@@ -44,6 +40,13 @@ impl Remote {
     pub(crate) async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
         Ok(self.ask(Method::GET, path, None).await?.bytes().await?.to_vec())
     }
+}
+
+/// A client without a limit on the whole: verifying a large log takes as long as it takes.
+pub(crate) fn client() -> Result<Client, Failure> {
+    // Fails where another part of the process was first; there is only one to install.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Client::builder().connect_timeout(Duration::from_secs(10)).build()?)
 }
 
 fn unreachable_hub(url: &str, error: &reqwest::Error) -> Failure {

@@ -86,7 +86,7 @@ pub fn admit(posted: Value, door: &Door<'_>, fresh_id: impl FnOnce() -> EventId)
     }
     let draft = complete_draft(object)?;
     if !door.sources.contains(&draft.source) {
-        let detail = "this caller may not record events of that source";
+        let detail = format!("this caller may not record events of the source `{}`", draft.source.as_str());
         return Err(Refusal::new("source-not-allowed", detail).within("source"));
     }
     if draft.action.is_reserved() {

@@ -25,9 +25,13 @@ impl HttpFunction for Health {
 
     async fn handle(hub: &Hub, _: Call) -> Result<Reply, Fault> {
         let last_verification = services::verified::load(&hub.cx).await?.and_then(last);
-        let broken = last_verification.as_ref().is_some_and(|last| last.status == VerificationStatus::Broken);
+        let status = match last_verification.as_ref().map(|last| last.status) {
+            None | Some(VerificationStatus::Intact) => HealthStatus::Ok,
+            Some(VerificationStatus::Incomplete) => HealthStatus::Unverified,
+            Some(VerificationStatus::Broken) => HealthStatus::Broken,
+        };
         let health = api::Health {
-            status: if broken { HealthStatus::Broken } else { HealthStatus::Ok },
+            status,
             service: "dezky-platform-api".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             last_verification,

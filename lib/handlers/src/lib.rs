@@ -17,10 +17,11 @@ pub mod openapi;
 mod problem;
 mod reply;
 mod request;
+pub mod samples;
 mod token;
 pub mod verification;
 
-pub use access::{Access, Caller, Granted, Role, Scope};
+pub use access::{Access, Caller, Granted, Role, Scope, is_secret};
 pub use api::ProblemCode;
 pub use function::{
     Call, Failed, Function, HttpFunction, HttpPart, Method, QueueFunction, QueueName, QueuePart, Route, SchedulePart,

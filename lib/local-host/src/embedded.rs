@@ -85,7 +85,7 @@ pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
     // All files before the table: whoever finds a table may rely on them.
     let cursor_key = match settings.cursor_key {
         Some(key) => key,
-        None => Hash::of(data.key("cursor.hex", "CURSOR_KEY", ids.as_ref())?.as_bytes()).0,
+        None => Hash::of(data.replaceable_key("cursor.hex", ids.as_ref())?.as_bytes()).0,
     };
     let issuer = Issuer::new(&format!("dezky:{chain}"), &data.replaceable_key("issuer.hex", ids.as_ref())?)?;
     let mut ring = settings.verify_keys.clone();

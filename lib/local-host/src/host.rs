@@ -1,15 +1,14 @@
 //! The process that a newcomer meets and a single server runs.
 
-use crate::http_server::{Mounted, router};
 use crate::pump;
 use domain::checkpoint::Reason;
 use handlers::{FUNCTIONS, Failed, Hub};
+use http_server::{Mounted, router};
 use services::layout::messages::checkpoint_request;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -39,6 +38,19 @@ impl HostError {
     }
 }
 
+/// A port, taken: whoever connects waits until a host serves it.
+pub struct Port(TcpListener);
+
+impl Port {
+    /// Takes the port: before anything else is made.
+    ///
+    /// # Errors
+    /// The port.
+    pub async fn bind(listen: SocketAddr) -> Result<Self, HostError> {
+        TcpListener::bind(listen).await.map(Self).map_err(|source| HostError::Listen { listen, source })
+    }
+}
+
 /// A host that has its port and does not answer yet.
 pub struct Host {
     mounted: Arc<Mounted>,
@@ -46,13 +58,9 @@ pub struct Host {
 }
 
 impl Host {
-    /// Takes the port. Whoever connects waits until [`Host::serve`].
-    ///
-    /// # Errors
-    /// The port.
-    pub async fn bind(hub: Hub, listen: SocketAddr) -> Result<Self, HostError> {
-        let listener = TcpListener::bind(listen).await.map_err(|source| HostError::Listen { listen, source })?;
-        Ok(Self { mounted: Arc::new(Mounted::new(hub)), listener })
+    /// All functions on this port.
+    pub fn new(hub: Hub, port: Port) -> Self {
+        Self { mounted: Arc::new(Mounted::new(FUNCTIONS, hub)), listener: port.0 }
     }
 
     /// The address that it got.
@@ -67,8 +75,7 @@ impl Host {
     pub async fn settle(&self) -> Result<(), Failed> {
         self.ask_for_checkpoint().await;
         for name in ["tail-ocis", "append-events", "derive-entries", "sign-checkpoint"] {
-            let Some(place) = FUNCTIONS.iter().position(|f| f.name == name) else { continue };
-            let (function, hub) = (&FUNCTIONS[place], &self.mounted.narrowed[place]);
+            let Some((function, hub)) = self.mounted.each().find(|(f, _)| f.name == name) else { continue };
             let done = match (function.queue, function.schedule) {
                 (Some(part), _) => pump::drain(&part, hub).await,
                 (None, Some(part)) => (part.tick)(hub).await,
@@ -82,7 +89,7 @@ impl Host {
     /// A start is a reason to sign. Losing the request loses nothing: the schedule signs as well.
     async fn ask_for_checkpoint(&self) {
         let request = checkpoint_request(Reason::Startup);
-        if let Err(error) = self.mounted.hub.cx.checkpoint_requests.send_batch(&[request]).await {
+        if let Err(error) = self.mounted.hub().cx.checkpoint_requests.send_batch(&[request]).await {
             tracing::warn!(%error, "could not ask for a checkpoint; the schedule will sign");
         }
     }
@@ -96,7 +103,7 @@ impl Host {
         self.ask_for_checkpoint().await;
         let (stopping, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
-        for (function, hub) in FUNCTIONS.iter().zip(&self.mounted.narrowed) {
+        for (function, hub) in self.mounted.each() {
             if let Some(part) = function.queue {
                 loops.spawn(pump::pump(*function, part, hub.clone(), stopped.clone()));
             }
@@ -109,7 +116,10 @@ impl Host {
             .with_graceful_shutdown(async move { drop(until.wait_for(|stop| *stop).await) });
         let server = tokio::spawn(server.into_future());
         stop.await;
-        tracing::info!("stopping: requests and rounds under way are finished first");
+        let seconds = GRACE.as_secs();
+        tracing::info!(
+            "stopping: what is under way is finished first, for {seconds} s at most; a second signal ends it at once"
+        );
         // Receivers live in the loops; without any there is nothing to tell.
         let _ = stopping.send(true);
         let ended = tokio::time::timeout(GRACE, async {
@@ -125,38 +135,5 @@ impl Host {
                 Ok(())
             }
         }
-    }
-}
-
-/// SIGINT and SIGTERM, listened to from now on.
-pub struct StopSignal {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignal {
-    /// Listens: before anybody is told that they may send one.
-    ///
-    /// # Errors
-    /// The operating system.
-    pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// Comes with the first. A second one ends the process at once, as kill -9 would: nothing that was
-    /// acknowledged is lost by that either.
-    pub async fn wait(mut self) {
-        self.next().await;
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(130);
-        });
     }
 }

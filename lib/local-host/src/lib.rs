@@ -4,13 +4,13 @@
 mod demo;
 mod embedded;
 mod host;
-mod http_server;
 mod pump;
 mod settings;
 mod single;
 
 pub use demo::write_demo_log;
 pub use embedded::{Embedded, Makes, OpenError, open, threads};
-pub use host::{Host, HostError, StopSignal};
+pub use host::{Host, HostError, Port};
+pub use http_server::StopSignal;
 pub use settings::{Settings, SettingsError};
 pub use single::{Presence, announce};

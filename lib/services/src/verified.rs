@@ -2,10 +2,8 @@
 
 use crate::Context;
 use crate::layout::rows;
-use crate::verify::report_value;
 use domain::json::{Limits, Object, Value, parse};
 use domain::time::Timestamp;
-use domain::verify::Report;
 use ports::{Condition, TableError};
 
 /// A verification, and when it ended.
@@ -17,17 +15,17 @@ pub struct Verified {
     pub report: Value,
 }
 
-/// Keeps this report. If two end at once, either is kept.
+/// Keeps this body of GET /audit/verify. If two end at once, either is kept.
 ///
 /// # Errors
 /// The table.
-pub async fn keep(cx: &Context, report: &Report) -> Result<(), TableError> {
+pub async fn keep(cx: &Context, report: &Value) -> Result<(), TableError> {
     let key = rows::verified(&cx.chain);
     let condition = match cx.table.get(&key).await? {
         Some(row) => Condition::Unchanged(row.version),
         None => Condition::Absent,
     };
-    let value = Object::of([("at", cx.clock.now().to_string().into()), ("report", report_value(report))]);
+    let value = Object::of([("at", cx.clock.now().to_string().into()), ("report", report.clone())]);
     match cx.table.put(&key, value.canonical(), condition).await {
         Ok(_) | Err(TableError::Conflict(_)) => Ok(()),
         Err(error) => Err(error),

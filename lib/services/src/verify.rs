@@ -156,6 +156,11 @@ impl Feed<'_> {
     }
 }
 
+/// The body of GET /audit/verify where the chain could not be read at all.
+pub fn report_of_nothing() -> Value {
+    Object::of([("status", Status::Incomplete.as_str().into()), ("ok", false.into()), ("break", Value::Null)]).into()
+}
+
 /// The body of GET /audit/verify.
 pub fn report_value(report: &Report) -> Value {
     let number = |n: u64| Value::integer(n).unwrap_or(Value::Null);

@@ -2,8 +2,7 @@
 //! the OpenAPI document. Nobody edits these; CI is red where one is stale.
 #![expect(clippy::print_stderr, reason = "a tool for people")]
 
-use crate::sample;
-use handlers::{FUNCTIONS, Function};
+use handlers::{FUNCTIONS, Function, samples};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,9 +57,10 @@ fn all() -> BTreeMap<PathBuf, String> {
     let mut files = BTreeMap::new();
     for function in FUNCTIONS {
         files.insert(main_path(function).into(), main_text(function));
-        files.insert(sample_path(function), json(&sample::event(function)));
+        files.insert(sample_path(function), json(&samples::event(function)));
     }
     files.insert(MANIFEST.into(), manifest());
+    files.insert("infra/template.yaml".into(), crate::template::text());
     files.insert("infra/openapi.json".into(), json(&handlers::openapi::document(FUNCTIONS)));
     files
 }

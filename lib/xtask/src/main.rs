@@ -3,7 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a tool for people")]
 
 mod derive;
-mod sample;
+mod template;
 
 use std::process::{Command, ExitCode};
 
@@ -35,25 +35,34 @@ fn ci() -> bool {
         && cargo(&["fmt", "--all", "--check"])
         && cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         && with_env("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
+        && run(INFRA_PYTHON, &["tests/infra/check.py"])
+        && run(INFRA_PYTHON, &["tests/infra/check.py", "--self-test"])
         && cargo(&["test", "--workspace", "--locked"])
 }
 
-/// Installs what the tests need beside Rust: a Python environment for the independent verifier, and
-/// curl for the README's tour.
+/// The environment with the checkers of the AWS template.
+const INFRA_PYTHON: &str = "target/infra/bin/python";
+
+/// Installs what the tests need beside Rust: Python environments for the independent verifier, for
+/// cargo-lambda and for the checks of the template, and curl for the README's tour.
 fn setup() -> bool {
-    const PLACE: &str = "target/verifier";
-    let curl = is_there("curl") || debian(&["curl"]);
-    let requirements = "tests/verifier/requirements.txt";
-    let marker = format!("{PLACE}/installed.txt");
+    (is_there("curl") || debian(&["curl"]))
+        && environment("target/verifier", "tests/verifier/requirements.txt")
+        && environment("target/tools", "tests/tools/requirements.txt")
+        && environment("target/infra", "tests/infra/requirements.txt")
+}
+
+/// A Python environment with what this file requires, made where it is not there or not as required.
+fn environment(place: &str, requirements: &str) -> bool {
+    let marker = format!("{place}/installed.txt");
     let wanted = std::fs::read_to_string(requirements).unwrap_or_default();
     if std::fs::read_to_string(&marker).is_ok_and(|there| there == wanted) {
-        return curl;
+        return true;
     }
-    let venv = || run("python3", &["-m", "venv", "--clear", PLACE]);
+    let venv = || run("python3", &["-m", "venv", "--clear", place]);
     // Debian keeps the module that makes environments in a package of its own.
-    let made = venv() || (debian(&["python3-venv"]) && venv());
-    curl && made
-        && run(&format!("{PLACE}/bin/pip"), &["install", "--quiet", "--requirement", requirements])
+    (venv() || (debian(&["python3-venv"]) && venv()))
+        && run(&format!("{place}/bin/pip"), &["install", "--quiet", "--requirement", requirements])
         && std::fs::write(marker, wanted).is_ok()
 }
 

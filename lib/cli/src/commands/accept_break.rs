@@ -13,6 +13,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(cx: &Context, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    if arguments.operator.trim().is_empty() {
+        return Err(Failure::usage("--operator says who accepts the break: give a name"));
+    }
     let seq = services::accept_break::accept_break(cx, &arguments.operator).await?;
     if json {
         super::print_json(&Object::of([("seq", Value::integer(seq).unwrap_or(Value::Null))]).into());

@@ -34,10 +34,11 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     }
     // Aside first: an export that fails must not take the last good one with it.
     let mut out = Aside::create(path)?;
-    let (companion, checkpoints) = match target {
-        Target::Here(embedded) => here(&embedded.hub.cx, arguments, &mut out).await?,
-        Target::There(remote) => there(remote, arguments, &mut out).await?,
+    let exported = match target {
+        Target::Here(embedded) => here(&embedded.hub.cx, arguments, &mut out).await,
+        Target::There(remote) => there(remote, arguments, &mut out).await,
     };
+    let (companion, checkpoints) = exported.inspect_err(|_| out.drop_unfinished())?;
     let mut files = Vec::new();
     for (suffix, bytes) in
         [(".companion.json", &[companion.canonical(), b"\n".to_vec()].concat()), (".checkpoints", &checkpoints)]
@@ -109,6 +110,11 @@ struct Aside {
 
 impl Aside {
     fn create(path: &Path) -> Result<Self, Failure> {
+        // A link keeps being one; what is no file (a device, a folder) is not replaced by one.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.exists() && !path.is_file() {
+            return Err(Failure::new(format!("{} is no regular file; give the name of a file", path.display())));
+        }
         let aside = beside(path, ".part");
         let file = BufWriter::new(File::create(&aside).map_err(|error| Failure::file(path, &error))?);
         Ok(Self { path: path.to_owned(), aside, file })
@@ -116,6 +122,11 @@ impl Aside {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.file.write_all(bytes).map_err(|error| Failure::file(&self.path, &error))
+    }
+
+    /// Takes the unfinished file away.
+    fn drop_unfinished(&self) {
+        let _ = std::fs::remove_file(&self.aside);
     }
 
     fn sync(&mut self) -> Result<(), Failure> {

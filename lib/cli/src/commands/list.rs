@@ -13,7 +13,7 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// How many
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     limit: usize,
     /// Only events that happened before this RFC 3339 time
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -40,6 +40,10 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "a whole number from 1 belongs here".to_owned())
 }
 
 async fn page_of(remote: &Remote, query: &Query) -> Result<(Vec<Vec<u8>>, Option<String>), Failure> {

@@ -10,6 +10,7 @@ pub(crate) mod accept_break;
 pub(crate) mod checkpoint;
 pub(crate) mod export;
 pub(crate) mod list;
+pub(crate) mod pump;
 pub(crate) mod rebuild;
 pub(crate) mod record;
 pub(crate) mod token;

@@ -21,7 +21,7 @@ const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// One JSON event, an array of them, or one per line; without it, only what waits in the queue is
+    /// One JSON event, an array of them, or one per line; `-` is stdin. Without it, only what waits in the queue is
     /// chained
     #[arg(long, value_name = "EVENTS")]
     file: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let path = arguments.file.clone().unwrap_or_default();
     let events = match &arguments.file {
-        Some(path) => read_events(&std::fs::read(path).map_err(|error| Failure::file(path, &error))?, path)?,
+        Some(path) => read_events(&read(path).map_err(|error| Failure::file(path, &error))?, path)?,
         None => Vec::new(),
     };
     let mut ids = Vec::new();
@@ -55,6 +55,15 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return std::fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Through the queue into the chain, in this process.
@@ -121,7 +130,7 @@ fn explain(error: RecordError, path: &Path, first: usize) -> Failure {
     match error {
         RecordError::Refused(refused) => {
             let each = refused.iter().map(|(i, refusal)| format!("{}, event {}: {refusal}", path.display(), first + i));
-            Failure::new(format!("nothing of this batch was recorded\n{}", each.collect::<Vec<_>>().join("\n")))
+            Failure::new(format!("nothing was recorded from event {first} on\n{}", each.collect::<Vec<_>>().join("\n")))
         }
         RecordError::Conflict { index, id } => Failure::new(format!(
             "{}, event {}: the id {id} is taken by an event with other members; give it another id",

@@ -35,6 +35,9 @@ pub(crate) fn run(target: &target::Which, arguments: &Arguments, json: bool) -> 
         Role::Service => Granted::parse_list(&arguments.scope.join(",")),
     };
     let scopes = scopes.map_err(|error| Failure::usage(format!("--scope: {error}")))?;
+    if arguments.role == Role::Service && scopes.is_empty() {
+        return Err(Failure::usage("--scope is empty: such a token is good for nothing"));
+    }
     let subject = arguments.subject.clone().unwrap_or_else(|| arguments.role.as_str().to_owned());
     if subject.is_empty() || subject.len() > 256 || subject.chars().any(char::is_control) {
         return Err(Failure::usage("--subject has 1 to 256 bytes and no control characters"));

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::target::{self, environment};
-use local_host::{Embedded, Host, Makes, OpenError, Presence, StopSignal, announce, open, write_demo_log};
+use local_host::{Embedded, Host, Makes, OpenError, Port, Presence, StopSignal, announce, open, write_demo_log};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Address and port; with port 0 any free one, which is printed
-    #[arg(long, default_value = "127.0.0.1:3001", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:3001", value_name = "ADDRESS", value_parser = address)]
     listen: SocketAddr,
     /// Follow a bundled OCIS audit log
     #[arg(long)]
@@ -25,6 +25,11 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
     start_log()?;
     let signal = StopSignal::listen()?;
     let mut settings = target.settings()?;
+    let port = match Port::bind(arguments.listen).await {
+        Ok(port) => port,
+        Err(error) if error.is_port_in_use() => return Err(port_in_use(&settings.data, arguments.listen)),
+        Err(error) => return Err(error.into()),
+    };
     if arguments.demo {
         if settings.ocis_log.is_some() {
             return Err(Failure::usage("--demo brings its own log: take it away, or unset OCIS_AUDIT_LOG_PATH"));
@@ -37,11 +42,7 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
         settings.ocis_log = Some(write_demo_log(&settings.data)?);
     }
     let embedded = open(&settings, Makes::Log)?;
-    let host = match Host::bind(embedded.hub.clone(), arguments.listen).await {
-        Ok(host) => host,
-        Err(error) if error.is_port_in_use() => return Err(port_in_use(&settings.data, arguments.listen)),
-        Err(error) => return Err(error.into()),
-    };
+    let host = Host::new(embedded.hub.clone(), port);
     let url = format!("http://{}", host.address().unwrap_or(arguments.listen));
     let presence = settle_in(&embedded, &settings.data, &url)?;
     if embedded.open_to_others {
@@ -101,6 +102,12 @@ async fn where_to_look(data: &Path, url: &str, embedded: &Embedded) {
         cx.chain,
         data.display()
     );
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = |why: &str| format!("{why}; give host and port, such as 127.0.0.1:3001 or 0.0.0.0:80");
+    let found = std::net::ToSocketAddrs::to_socket_addrs(text).map_err(|error| wrong(&error.to_string()))?;
+    found.into_iter().next().ok_or_else(|| wrong("no such host"))
 }
 
 /// The service's own log, to stderr.

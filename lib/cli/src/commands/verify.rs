@@ -271,12 +271,16 @@ fn answer_of_hub(body: &[u8], json: bool) -> Result<ExitCode, Failure> {
 fn print_summary(status: Status, counts: [u64; 4], head: Option<(u64, String)>, anchored: bool) {
     let [verified, total, checkpoints, unsigned] = counts;
     say!("{}: {verified} of {total} events and {checkpoints} checkpoints hold", status.as_str());
-    if let Some((seq, hash)) = head {
-        say!("head: event {seq}, hash {hash}");
+    match head {
+        Some((seq, hash)) => say!("head: event {seq}, hash {hash}"),
+        None => say!("there are no events"),
     }
     say!("unsigned tail: {unsigned} events");
+    if total > 0 && checkpoints == 0 {
+        say!("no signature covers any of these events: they fit each other, and nobody vouches for them");
+    }
     let anchored = if anchored { "yes" } else { "no; a rollback of everything cannot be seen" };
-    say!("compared with a copy kept elsewhere: {anchored}");
+    say!("compared with copies outside the table: {anchored}");
 }
 
 fn print_text(report: &Report) {

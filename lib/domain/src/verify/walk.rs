@@ -446,6 +446,10 @@ impl Walk {
             let found = Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
             self.breaks.add(found);
         }
+        // A copy that vouches for what lies outside the range was not compared with anything.
+        let first = self.report.first_seq.unwrap_or(0);
+        let within = |anchor: &Checkpoint| anchor.head_seq + 1 >= first && end.is_none_or(|end| anchor.head_seq <= end);
+        self.report.anchored &= self.anchors.iter().any(within);
         self.report.unsigned_tail = last - self.newest_signed.min(last);
         (self.report.breaks, self.report.breaks_total) = self.breaks.finish();
         self.report.first_break = self.report.breaks.first().cloned();

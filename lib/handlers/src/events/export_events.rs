@@ -5,6 +5,7 @@ use crate::hub::Hub;
 use crate::problem::{Fault, with_causes};
 use crate::reply::{Answer, Reply};
 use crate::request::{Example, Kind, MAX_SEQ, Parameter, Place};
+use api::ProblemCode;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::try_unfold;
@@ -51,6 +52,10 @@ impl HttpFunction for ExportEvents {
 
     async fn handle(hub: &Hub, call: Call) -> Result<Reply, Fault> {
         let from = call.given.integer("from").unwrap_or(1);
+        if let Some(to) = call.given.integer("to").filter(|to| *to < from) {
+            let detail = format!("the range ends before it starts: from {from} to {to}");
+            return Err(Fault::new(ProblemCode::InvalidParameter, detail));
+        }
         let mut export = Export::start(&hub.cx, from, call.given.integer("to")).await?;
         if call.given.text("as") == Some("companion") {
             while export.next().await?.is_some() {}

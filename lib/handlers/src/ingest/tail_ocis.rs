@@ -18,7 +18,7 @@ impl ScheduledFunction for TailOcis {
         let tailed = tail(&hub.cx, log.as_ref(), &hub.ingest.ocis_extra).await?;
         let (chain, lines, events) = (&hub.cx.chain, tailed.lines, tailed.events);
         if lines > 0 {
-            tracing::info!(%chain, source = "ocis", lines, events, "read {lines} lines of the OCIS log: {events} events");
+            tracing::info!(%chain, source = "ocis", lines, events, "read {lines} lines of the OCIS log: {events} events; the others are of no interest, blank or kept aside");
         }
         if !tailed.kept.is_empty() {
             let reasons: Vec<String> = tailed.kept.iter().map(|(reason, count)| format!("{count} {reason}")).collect();

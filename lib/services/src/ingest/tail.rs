@@ -114,6 +114,11 @@ impl Tail<'_> {
                     self.leave(&cursor).await?;
                     (Some(cursor), Some(version))
                 } else {
+                    if current.is_some() {
+                        let (chain, offset) = (&self.cx.chain, cursor.offset);
+                        tracing::warn!(%chain, source = SOURCE, offset, "{} was cut or replaced; what it may have held \
+                            behind byte {offset} is lost to us", self.log.name());
+                    }
                     (Some(cursor), Some(version))
                 }
             }

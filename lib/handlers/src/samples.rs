@@ -1,19 +1,24 @@
-//! Sample events, as the platform sends them: API Gateway HTTP API 2.0, SQS, EventBridge.
+//! Events as a function platform sends them: API Gateway HTTP API 2.0, SQS, EventBridge.
 
-use handlers::{Function, HttpPart};
+use crate::function::{Function, HttpPart};
+use ports::Message;
 use serde_json::{Map, Value, json};
 
 /// Where the bearer token goes: a token is made per installation.
 const TOKEN: &str = "Bearer TOKEN";
 
 /// The sample event of a function.
-pub(crate) fn event(function: &Function) -> Value {
+pub fn event(function: &Function) -> Value {
     if let Some(part) = function.http {
         return request(function, &part);
     }
     match function.queue {
-        Some(part) => batch(function, part.queue.as_str(), &(part.example_body)()),
-        None => tick(function),
+        Some(part) => {
+            let receipt = format!("sample-{}", function.name);
+            let message = Message { receipt, body: (part.example_body)(), deliveries: 1 };
+            batch(part.queue.as_str(), &[("059f36b4-87a3-44ab-83d2-661975830a7d".to_owned(), message)])
+        }
+        None => tick(function.name),
     }
 }
 
@@ -58,25 +63,30 @@ fn request(function: &Function, part: &HttpPart) -> Value {
     event
 }
 
-fn batch(function: &Function, queue: &str, body: &str) -> Value {
-    json!({"Records": [{
-        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
-        "receiptHandle": format!("sample-{}", function.name),
-        "body": body,
-        "attributes": {
-            "ApproximateFirstReceiveTimestamp": "1793607300000",
-            "ApproximateReceiveCount": "1",
-            "SenderId": "123456789012",
-            "SentTimestamp": "1793607300000",
-        },
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:{queue}"),
-        "awsRegion": "eu-central-1",
-    }]})
+/// A batch of a queue's messages, each with an id by which it can be reported as failed.
+pub fn batch(queue: &str, messages: &[(String, Message)]) -> Value {
+    let record = |(id, message): &(String, Message)| {
+        json!({
+            "messageId": id,
+            "receiptHandle": message.receipt,
+            "body": message.body,
+            "attributes": {
+                "ApproximateFirstReceiveTimestamp": "1793607300000",
+                "ApproximateReceiveCount": message.deliveries.to_string(),
+                "SenderId": "123456789012",
+                "SentTimestamp": "1793607300000",
+            },
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:{queue}"),
+            "awsRegion": "eu-central-1",
+        })
+    };
+    json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})
 }
 
-fn tick(function: &Function) -> Value {
+/// A tick of this function's schedule.
+pub fn tick(name: &str) -> Value {
     json!({
         "version": "0",
         "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
@@ -85,7 +95,7 @@ fn tick(function: &Function) -> Value {
         "account": "123456789012",
         "time": "2026-11-02T08:15:00Z",
         "region": "eu-central-1",
-        "resources": [format!("arn:aws:events:eu-central-1:123456789012:rule/{}", function.name)],
+        "resources": [format!("arn:aws:events:eu-central-1:123456789012:rule/{name}")],
         "detail": {},
     })
 }
