@@ -8,9 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
 use std::path::{Path as FilePath, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use tokio::net::TcpListener;
+use tokio::process::Child;
 use tokio::sync::{Mutex, mpsc};
 
 /// What an invocation came to: an answer, or the error that the function reported.
@@ -60,7 +61,8 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let child = Command::new(program)
+        let child = tokio::process::Command::new(program)
+            .kill_on_drop(true)
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
@@ -79,27 +81,23 @@ impl Running {
         Self { child, events, outcomes }
     }
 
-    /// Hands over an event, and waits for what it came to.
+    /// Hands over an event, and waits for what it came to, the end of the process included.
     pub async fn invoke(&mut self, event: &str) -> Outcome {
         self.events.send(Bytes::copy_from_slice(event.as_bytes())).expect("the interface is there");
-        self.outcomes.recv().await.expect("the interface is there")
+        tokio::select! {
+            outcome = self.outcomes.recv() => outcome.expect("the interface is there"),
+            ended = self.child.wait() => Err(Value::from(format!("the process ended: {ended:?}"))),
+        }
     }
 
-    /// The process, to stop and continue it.
+    /// The process, to stop and continue it; 0 when it ended.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.id().unwrap_or_default()
     }
 
     /// Whether the process ended.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const MARK: &str = "# Everything below is derived from handlers::FUNCTIONS by `cargo xtask derive`.\n";
+/// The table of mains, and the router of `cargo lambda watch`, which it reads for the whole workspace.
 const MANIFEST: &str = "functions/Cargo.toml";
+const WORKSPACE: &str = "Cargo.toml";
 
 /// Writes all that is derived, or with `--check` says what is stale.
 pub(crate) fn run(option: Option<&str>) -> bool {
@@ -59,7 +61,8 @@ fn all() -> BTreeMap<PathBuf, String> {
         files.insert(main_path(function).into(), main_text(function));
         files.insert(sample_path(function), json(&samples::event(function)));
     }
-    files.insert(MANIFEST.into(), manifest());
+    files.insert(MANIFEST.into(), behind_mark(MANIFEST, &bins()));
+    files.insert(WORKSPACE.into(), behind_mark(WORKSPACE, &router()));
     files.insert("infra/template.yaml".into(), crate::template::text());
     files.insert("infra/openapi.json".into(), json(&handlers::openapi::document(FUNCTIONS)));
     files
@@ -113,26 +116,29 @@ fn main_text(function: &Function) -> String {
     )
 }
 
-fn manifest() -> String {
-    let there = std::fs::read_to_string(MANIFEST).unwrap_or_default();
+/// A manifest whose end is derived.
+fn behind_mark(path: &str, derived: &str) -> String {
+    let there = std::fs::read_to_string(path).unwrap_or_default();
     let by_hand = there.split(MARK).next().unwrap_or_default();
-    let mut text = format!("{by_hand}{MARK}");
-    let mut routes: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    for function in FUNCTIONS {
+    format!("{by_hand}{MARK}{derived}")
+}
+
+fn bins() -> String {
+    let bin = |function: &Function| {
         let path = main_path(function);
         let path = path.trim_start_matches("functions/");
-        text += &format!("\n[[bin]]\nname = \"{}\"\npath = \"{path}\"\n", function.name);
-        if let Some(part) = function.http {
-            routes.entry(part.route.path).or_default().push((part.route.method.as_str(), function.name));
-        }
+        format!("\n[[bin]]\nname = \"{}\"\npath = \"{path}\"\n", function.name)
+    };
+    FUNCTIONS.iter().map(bin).collect()
+}
+
+fn router() -> String {
+    let mut routes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (function, part) in FUNCTIONS.iter().filter_map(|f| Some((f, f.http?))) {
+        let (method, name) = (part.route.method.as_str(), function.name);
+        let entry = format!("{{ method = \"{method}\", function = \"{name}\" }}");
+        routes.entry(part.route.path).or_default().push(entry);
     }
-    text += "\n[package.metadata.lambda.watch.router]\n";
-    for (path, functions) in routes {
-        let each: Vec<String> = functions
-            .iter()
-            .map(|(method, name)| format!("{{ method = \"{method}\", function = \"{name}\" }}"))
-            .collect();
-        text += &format!("\"{path}\" = [{}]\n", each.join(", "));
-    }
-    text
+    let lines = routes.iter().map(|(path, functions)| format!("\"{path}\" = [{}]\n", functions.join(", ")));
+    "\n[workspace.metadata.lambda.watch.router]\n".to_owned() + &lines.collect::<String>()
 }
