@@ -2,15 +2,16 @@
 #![expect(clippy::disallowed_methods, reason = "the one place of these programs that reads the environment")]
 
 use crate::Error;
-use handlers::Hub;
+use handlers::{Function, Hub};
 use tracing_subscriber::filter::LevelFilter;
 
-/// The hub that the settings name.
+/// The hub that the settings name, with what the function uses.
 #[cfg(feature = "local")]
-pub(crate) fn hub() -> Result<Hub, Error> {
-    use local_host::{Makes, Settings, open};
+pub(crate) fn hub(function: &Function) -> Result<Hub, Error> {
+    use local_host::{Makes, Reach, Settings, open_for};
     let settings = Settings::read(None, |name| std::env::var(name).ok())?;
-    Ok(open(&settings, Makes::Log)?.hub)
+    let hub = open_for(&settings, Makes::Log, Reach::Only(function.uses))?.hub;
+    Ok(hub.narrowed(function.name, function.uses))
 }
 
 #[cfg(not(feature = "local"))]

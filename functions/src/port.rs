@@ -37,7 +37,6 @@ pub(crate) async fn serve(
             "TRIGGER_SECRET is not set: without it anybody could wake this function. \
              Set it here and at the platform's trigger",
         )?;
-        let hub = hub.narrowed(function.name, function.uses);
         Router::new().fallback(trigger).with_state(Arc::new(Trigger { function, hub, secret }))
     };
     let signal = StopSignal::listen()?;

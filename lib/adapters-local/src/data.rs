@@ -69,17 +69,18 @@ impl DataDirectory {
     /// # Errors
     /// Whatever keeps it from being made.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        for folder in [path.to_owned(), path.join("keys"), path.join("bucket")] {
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-            made.map_err(|source| DataError::Io { path: folder, source })?;
-        }
         let layout = path.join("layout");
         let there = match fs::read_to_string(&layout) {
-            Ok(found) if found.trim() == LAYOUT => true,
+            // Complete: a function that starts anew for each request looks at nothing else.
+            Ok(found) if found.trim() == LAYOUT => return Ok(Self(path.to_owned(), Use::Old)),
             Ok(found) => return Err(DataError::Newer { path: path.to_owned(), found: found.trim().to_owned() }),
             Err(error) if error.kind() == ErrorKind::NotFound => path.join("table.db").exists(),
             Err(source) => return Err(DataError::Io { path: layout, source }),
         };
+        for folder in [path.to_owned(), path.join("keys"), path.join("bucket")] {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.map_err(|source| DataError::Io { path: folder, source })?;
+        }
         Ok(Self(path.to_owned(), if there { Use::Old } else { Use::New }))
     }
 
@@ -89,6 +90,11 @@ impl DataDirectory {
     /// Whatever keeps the file from being made.
     pub fn complete(&self) -> Result<(), DataError> {
         read_or_make(&self.0.join("layout"), || format!("{LAYOUT}\n").into_bytes()).map(drop)
+    }
+
+    /// Whether nothing was in it yet.
+    pub fn is_new(&self) -> bool {
+        self.1 == Use::New
     }
 
     /// Whether others on this machine may look into the directory.
@@ -150,9 +156,8 @@ impl DataDirectory {
     /// A file that cannot be read or made, or that holds something else.
     pub fn key(&self, name: &str, setting: &'static str, ids: &dyn Ids) -> Result<String, DataError> {
         let path = self.0.join("keys").join(name);
-        self.must_be_there(&path, setting)?;
         let made = || format!("{}{}\n", hex(&ids.nonce()), hex(&ids.nonce())).into_bytes();
-        let text = String::from_utf8_lossy(&read_or_make(&path, made)?).trim().to_owned();
+        let text = String::from_utf8_lossy(&self.read_or_make(&path, setting, made)?).trim().to_owned();
         let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
         if fits { Ok(text) } else { Err(DataError::Malformed { path, what: "64 hex digits" }) }
     }
@@ -173,19 +178,28 @@ impl DataDirectory {
     /// A file that cannot be read or made, or that holds something else.
     pub fn chain(&self, ids: &dyn Ids) -> Result<ChainName, DataError> {
         let path = self.0.join("chain");
-        self.must_be_there(&path, "AUDIT_CHAIN")?;
-        let text = read_or_make(&path, || format!("local-{}\n", hex(&ids.nonce()[..4])).into_bytes())?;
+        let made = || format!("local-{}\n", hex(&ids.nonce()[..4])).into_bytes();
+        let text = self.read_or_make(&path, "AUDIT_CHAIN", made)?;
         ChainName::new(String::from_utf8_lossy(&text).trim())
             .map_err(|_| DataError::Malformed { path, what: "a chain's name" })
     }
 }
 
 impl DataDirectory {
-    fn must_be_there(&self, path: &Path, setting: &'static str) -> Result<(), DataError> {
-        if self.1 == Use::Old && !path.exists() {
-            return Err(DataError::Missing { path: path.to_owned(), setting });
+    /// Reads a file; makes it only where nothing was lost with it.
+    fn read_or_make(
+        &self,
+        path: &Path,
+        setting: &'static str,
+        make: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Vec<u8>, DataError> {
+        match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.1 == Use::Old => {
+                Err(DataError::Missing { path: path.to_owned(), setting })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => read_or_make(path, make),
+            read => read.map_err(|source| DataError::Io { path: path.to_owned(), source }),
         }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::support::{dezky, http, root, said, text};
 use serde_json::Value;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -34,6 +35,8 @@ impl Watch {
             .env("OCIS_AUDIT_LOG_PATH", data.join("ocis.log"))
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.join("watch.log")).unwrap())
+            // A group of its own, so that the functions end with it.
+            .process_group(0)
             .spawn()
             .unwrap();
         while TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
@@ -68,8 +71,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // The functions are its children, and end with its group.
-        let _ = Command::new("sh").args(["-c", &format!("pkill -P {0}; kill {0}", self.child.id())]).status();
+        let _ = Command::new("sh").args(["-c", &format!("kill -TERM -{}", self.child.id())]).status();
         let _ = self.child.wait();
     }
 }

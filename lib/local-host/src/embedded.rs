@@ -5,7 +5,7 @@ use adapters_local::url::{self, QueuePair, UrlError};
 use adapters_local::{DataDirectory, DataError, DiskLog, KeySigner, QueueSettings, RandomIds, SystemClock};
 use domain::hash::Hash;
 use domain::keys::{KeyError, RingKey, SigningKey};
-use handlers::{Hub, Ingest, Issuer, TokenError, Verifier};
+use handlers::{Grant, Hub, Ingest, Issuer, TokenError, Verifier};
 use ports::{Clock, Ids, LogFile, Signer};
 use services::Context;
 use std::sync::Arc;
@@ -58,6 +58,30 @@ pub enum Makes {
     Nothing,
 }
 
+/// What a program will touch.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    /// Everything there is.
+    All,
+    /// What these grants name. The ports of others are not opened: a hub that is narrowed to the same
+    /// grants never asks them, and a function that starts anew for a request pays for what it uses.
+    Only(&'static [Grant]),
+}
+
+impl Reach {
+    fn has(self, any_of: &[Grant]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(grants) => any_of.iter().any(|grant| grants.contains(grant)),
+        }
+    }
+
+    /// The URL of a port, or that of one which nobody asks.
+    fn url(self, any_of: &[Grant], url: &str) -> String {
+        if self.has(any_of) { url.to_owned() } else { "memory:".to_owned() }
+    }
+}
+
 /// As many as there are cores.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -68,6 +92,14 @@ pub fn threads() -> usize {
 /// # Errors
 /// See [`OpenError`].
 pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
+    open_for(settings, makes, Reach::All)
+}
+
+/// Opens what somebody will touch.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result<Embedded, OpenError> {
     let data = match makes {
         Makes::Log => DataDirectory::open(&settings.data)?,
         Makes::Nothing => DataDirectory::open_existing(&settings.data)?,
@@ -78,8 +110,13 @@ pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
         Some(chain) => chain.clone(),
         None => data.chain(ids.as_ref())?,
     };
+    // Whoever signs, and whoever holds the log against signatures: they all read the copies.
+    // Whoever comes first makes all keys.
+    let needs_key = data.is_new() || reach.has(&[Grant::Sign, Grant::BucketRead]);
     let key = match &settings.signing_key {
         Some(key) => key.clone(),
+        // Never asked: without the grant to sign no function reaches its signer.
+        None if !needs_key => SigningKey::new(settings.algorithm, [0; 32]),
         None => SigningKey::from_hex(settings.algorithm, &data.key("signing.hex", "AUDIT_SIGNING_KEY", ids.as_ref())?)?,
     };
     // All files before the table: whoever finds a table may rely on them.
@@ -89,24 +126,32 @@ pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
     };
     let issuer = Issuer::new(&format!("dezky:{chain}"), &data.replaceable_key("issuer.hex", ids.as_ref())?)?;
     let mut ring = settings.verify_keys.clone();
-    ring.add(RingKey { key: key.verify_key(), from_seq: 1, to_seq: u64::MAX });
+    if needs_key {
+        ring.add(RingKey { key: key.verify_key(), from_seq: 1, to_seq: u64::MAX });
+    }
     let queue_url = settings.queue_url.clone().unwrap_or_else(|| data.queue_url());
-    let queue = |name| url::queue(&queue_url, name, Arc::clone(&clock), QueueSettings::default());
-    let QueuePair { queue: events, dead_letters } = queue("events")?;
+    let queue =
+        |name, any_of| url::queue(&reach.url(any_of, &queue_url), name, Arc::clone(&clock), QueueSettings::default());
+    let events = [Grant::EventsSend, Grant::EventsReceive, Grant::DeadLettersReceive];
+    let QueuePair { queue: events, dead_letters } = queue("events", &events)?;
+    let checkpoint_requests = queue("checkpoints", &[Grant::CheckpointsSend, Grant::CheckpointsReceive])?.queue;
+    let table_url = settings.table_url.clone().unwrap_or_else(|| data.table_url());
+    let bucket_url = settings.bucket_url.clone().unwrap_or_else(|| data.bucket_url());
     let signer: Arc<dyn Signer> = Arc::new(KeySigner::new(key));
     let cx = Context {
         chain,
-        table: url::table(settings.table_url.as_deref().unwrap_or(&data.table_url()))?,
-        bucket: url::bucket(settings.bucket_url.as_deref().unwrap_or(&data.bucket_url()))?,
+        table: url::table(&reach.url(&[Grant::TableRead, Grant::TableWrite], &table_url))?,
+        bucket: url::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &bucket_url))?,
         events,
         dead_letters,
-        checkpoint_requests: queue("checkpoints")?.queue,
+        checkpoint_requests,
         clock,
         signer,
         ring,
         cursor_key,
         ids,
-        threads: threads(),
+        // Blocks are packed and checked by those who need the key, too.
+        threads: if needs_key { threads() } else { 1 },
         writer: format!("dezky-{}", std::process::id()),
     };
     let ingest = Ingest {
@@ -114,7 +159,9 @@ pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
         ocis_log: settings.ocis_log.as_deref().map(|path| Arc::new(DiskLog::new(path)) as Arc<dyn LogFile>),
         ocis_extra: settings.ocis_extra.clone(),
     };
-    data.complete()?;
+    if data.is_new() {
+        data.complete()?;
+    }
     let tokens = Verifier::new(vec![issuer.trusted()]);
     let open_to_others = data.is_open_to_others()?;
     Ok(Embedded { hub: Hub::new(cx, ingest, tokens), issuer, open_to_others, queue_url })

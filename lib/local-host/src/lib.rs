@@ -9,7 +9,7 @@ mod settings;
 mod single;
 
 pub use demo::write_demo_log;
-pub use embedded::{Embedded, Makes, OpenError, open, threads};
+pub use embedded::{Embedded, Makes, OpenError, Reach, open, open_for, threads};
 pub use host::{Host, HostError, Port};
 pub use http_server::StopSignal;
 pub use settings::{Settings, SettingsError};
