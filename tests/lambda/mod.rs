@@ -125,8 +125,10 @@ async fn one_poison_message_harms_no_other() {
     std::fs::remove_file(&table).unwrap();
     std::fs::create_dir(&table).unwrap();
     let mut fresh = start(named("append-events"), folder.path()).await;
-    let broken = fresh.invoke(&handlers::samples::batch("events", &batch).to_string()).await;
-    assert!(broken.is_err(), "a function that cannot open its table says so: {broken:?}");
+    for _ in 0..2 {
+        let broken = fresh.invoke(&handlers::samples::batch("events", &batch).to_string()).await.unwrap();
+        assert_eq!(broken["batchItemFailures"].as_array().unwrap().len(), 4, "{broken}");
+    }
 }
 
 /// Frozen between two invocations, as Lambda does, while others write: what it remembers of the chain is

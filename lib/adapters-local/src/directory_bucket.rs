@@ -32,7 +32,7 @@ impl DirectoryBucket {
         job: impl FnOnce(&Path) -> io::Result<R> + Send + 'static,
     ) -> Result<R, BucketError> {
         let root = self.root.clone();
-        let gone = |_: Gone| BucketError::Unavailable("the disk thread is gone; restart the program".to_owned());
+        let gone = |Gone(why): Gone| BucketError::Unavailable(why);
         self.disk.call(move |()| job(&root)).await.map_err(gone)?.map_err(|error| {
             let text = format!("directory=`{}`: {error}", self.root.display());
             match error.kind() {

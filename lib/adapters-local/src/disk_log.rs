@@ -28,7 +28,7 @@ impl DiskLog {
         job: impl FnOnce(&Path) -> io::Result<R> + Send + 'static,
     ) -> Result<R, LogFileError> {
         let path = self.path.clone();
-        let gone = |_: Gone| LogFileError("the disk thread is gone; restart the program".to_owned());
+        let gone = |Gone(why): Gone| LogFileError(why);
         let done = self.disk.call(move |()| job(&path)).await.map_err(gone)?;
         done.map_err(|error| LogFileError(format!("path=`{}`: {error}", self.path.display())))
     }

@@ -25,6 +25,6 @@ pub use ids::{CountedIds, RandomIds};
 pub use key_signer::KeySigner;
 pub use memory::{MemoryBucket, MemoryQueue, MemoryTable};
 pub use memory_log::MemoryLog;
-pub use sqlite::OpenError;
+pub use sqlite::{OpenError, Opening};
 pub use sqlite_queue::{QueueSettings, SqliteQueue};
 pub use sqlite_table::SqliteTable;

@@ -37,8 +37,33 @@ pub enum OpenError {
     },
 }
 
+/// Who waits until a file is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Whoever opens it, and hears at once what is wrong with it.
+    Now,
+    /// The first call: a function that starts anew for a request does other things meanwhile.
+    Meanwhile,
+}
+
 /// Opens a file, makes its tables at first use, and puts the connection on a thread of its own.
-pub(crate) fn open(path: &Path, layout: i64, schema: &'static str) -> Result<OwnThread<Connection>, OpenError> {
+pub(crate) fn open(
+    path: &Path,
+    layout: i64,
+    schema: &'static str,
+    opening: Opening,
+) -> Result<OwnThread<Connection>, OpenError> {
+    match opening {
+        Opening::Now => connect(path, layout, schema).map(OwnThread::start),
+        Opening::Meanwhile => {
+            let path = path.to_owned();
+            let open = move || connect(&path, layout, schema).map_err(|error| error.to_string());
+            Ok(OwnThread::start_with(open))
+        }
+    }
+}
+
+fn connect(path: &Path, layout: i64, schema: &'static str) -> Result<Connection, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::Sqlite { path: path.to_owned(), reason: describe(&error) };
     // Made for its owner only; SQLite gives its other files the same mode. Never opened where it is
     // there: closing it again would drop every lock that this process holds on it (POSIX), and the next
@@ -71,7 +96,7 @@ pub(crate) fn open(path: &Path, layout: i64, schema: &'static str) -> Result<Own
     if found > layout {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: layout });
     }
-    Ok(OwnThread::start(connection))
+    Ok(connection)
 }
 
 /// The switch needs the file alone and does not wait for it by itself; a write transaction does.

@@ -2,7 +2,7 @@
 
 use crate::memory::check_send;
 use crate::own_thread::{Gone, OwnThread};
-use crate::sqlite::{self, OpenError};
+use crate::sqlite::{self, OpenError, Opening};
 use async_trait::async_trait;
 use ports::{Clock, Message, Queue, QueueError};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -57,7 +57,21 @@ impl SqliteQueue {
         clock: Arc<dyn Clock>,
         settings: QueueSettings,
     ) -> Result<(Self, Self), OpenError> {
-        let db = sqlite::open(path, LAYOUT, SCHEMA)?;
+        Self::open_pair_as(path, name, clock, settings, Opening::Now)
+    }
+
+    /// The same, with or without waiting for it.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::open_pair`]; without waiting, the calls say it.
+    pub fn open_pair_as(
+        path: &Path,
+        name: &str,
+        clock: Arc<dyn Clock>,
+        settings: QueueSettings,
+        opening: Opening,
+    ) -> Result<(Self, Self), OpenError> {
+        let db = sqlite::open(path, LAYOUT, SCHEMA, opening)?;
         let dead_name = format!("{name}-dead-letters");
         let queue = Self {
             db: db.clone(),
@@ -87,7 +101,7 @@ impl SqliteQueue {
         &self,
         job: impl FnOnce(&mut Connection) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, QueueError> {
-        let gone = |_: Gone| QueueError::Unavailable("the database thread is gone; restart the program".to_owned());
+        let gone = |Gone(why): Gone| QueueError::Unavailable(why);
         self.db.call(job).await.map_err(gone)?.map_err(|error| {
             let text = sqlite::describe(&error);
             if sqlite::is_final(&error) { QueueError::Rejected(text) } else { QueueError::Unavailable(text) }

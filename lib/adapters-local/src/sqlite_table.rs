@@ -1,7 +1,7 @@
 //! The table on SQLite: one table of rows, `partition`, `sort`, `version`, `body`.
 
 use crate::own_thread::{Gone, OwnThread};
-use crate::sqlite::{self, OpenError};
+use crate::sqlite::{self, OpenError, Opening};
 use async_trait::async_trait;
 use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write};
 use rusqlite::types::ValueRef;
@@ -44,7 +44,15 @@ impl SqliteTable {
     /// # Errors
     /// A file that is not ours, not writable, or from a newer program.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let db = sqlite::open(path, LAYOUT, SCHEMA)?;
+        Self::open_as(path, Opening::Now)
+    }
+
+    /// The same, with or without waiting for it.
+    ///
+    /// # Errors
+    /// As [`SqliteTable::open`]; without waiting, the calls say it.
+    pub fn open_as(path: &Path, opening: Opening) -> Result<Self, OpenError> {
+        let db = sqlite::open(path, LAYOUT, SCHEMA, opening)?;
         let mut opening = [0; 8];
         getrandom::fill(&mut opening).expect("the operating system has a random source");
         let versions = Versions { opening: u64::from_be_bytes(opening), count: AtomicU64::new(0) };
@@ -67,8 +75,8 @@ impl SqliteTable {
     }
 }
 
-fn gone(_: Gone) -> TableError {
-    TableError::Unavailable("the database thread is gone; restart the program".to_owned())
+fn gone(Gone(why): Gone) -> TableError {
+    TableError::Unavailable(why)
 }
 
 fn table_error(error: &rusqlite::Error) -> TableError {

@@ -1,7 +1,8 @@
 //! Adapters by URL, so that a deployment is a matter of settings.
 
 use crate::{
-    DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, QueueSettings, SqliteQueue, SqliteTable,
+    DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, Opening, QueueSettings, SqliteQueue,
+    SqliteTable,
 };
 use ports::{Bucket, Clock, Queue, Table};
 use std::path::{Path, PathBuf};
@@ -49,10 +50,18 @@ fn split<'a>(setting: &'static str, url: &'a str, known: &'static str) -> Result
 /// # Errors
 /// An unknown scheme, or a file that cannot be used.
 pub fn table(url: &str) -> Result<Arc<dyn Table>, UrlError> {
+    table_as(url, Opening::Now)
+}
+
+/// The same, with or without waiting until it is open.
+///
+/// # Errors
+/// As [`table`]; without waiting, the calls say what is wrong with a file.
+pub fn table_as(url: &str, opening: Opening) -> Result<Arc<dyn Table>, UrlError> {
     const SETTING: &str = "TABLE_URL";
     const KNOWN: &str = "sqlite:PATH";
     match split(SETTING, url, KNOWN)? {
-        ("sqlite", path) => SqliteTable::open(Path::new(path))
+        ("sqlite", path) => SqliteTable::open_as(Path::new(path), opening)
             .map(|table| Arc::new(table) as Arc<dyn Table>)
             .map_err(|source| UrlError::Database { setting: SETTING, source }),
         ("memory", _) => Ok(Arc::new(MemoryTable::default())),
@@ -89,10 +98,24 @@ pub struct QueuePair {
 /// # Errors
 /// An unknown scheme, or a file that cannot be used.
 pub fn queue(url: &str, name: &str, clock: Arc<dyn Clock>, settings: QueueSettings) -> Result<QueuePair, UrlError> {
+    queue_as(url, name, clock, settings, Opening::Now)
+}
+
+/// The same, with or without waiting until it is open.
+///
+/// # Errors
+/// As [`queue`]; without waiting, the calls say what is wrong with a file.
+pub fn queue_as(
+    url: &str,
+    name: &str,
+    clock: Arc<dyn Clock>,
+    settings: QueueSettings,
+    opening: Opening,
+) -> Result<QueuePair, UrlError> {
     const SETTING: &str = "QUEUE_URL";
     const KNOWN: &str = "sqlite:PATH";
     match split(SETTING, url, KNOWN)? {
-        ("sqlite", path) => SqliteQueue::open_pair(Path::new(path), name, clock, settings)
+        ("sqlite", path) => SqliteQueue::open_pair_as(Path::new(path), name, clock, settings, opening)
             .map(|(queue, dead)| QueuePair { queue: Arc::new(queue), dead_letters: Arc::new(dead) })
             .map_err(|source| UrlError::Database { setting: SETTING, source }),
         ("memory", _) => {

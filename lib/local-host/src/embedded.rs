@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use adapters_local::url::{self, QueuePair, UrlError};
-use adapters_local::{DataDirectory, DataError, DiskLog, KeySigner, QueueSettings, RandomIds, SystemClock};
+use adapters_local::{DataDirectory, DataError, DiskLog, KeySigner, Opening, QueueSettings, RandomIds, SystemClock};
 use domain::hash::Hash;
 use domain::keys::{KeyError, RingKey, SigningKey};
 use handlers::{Grant, Hub, Ingest, Issuer, TokenError, Verifier};
@@ -76,6 +76,13 @@ impl Reach {
         }
     }
 
+    fn opening(self) -> Opening {
+        match self {
+            Self::All => Opening::Now,
+            Self::Only(_) => Opening::Meanwhile,
+        }
+    }
+
     /// The URL of a port, or that of one which nobody asks.
     fn url(self, any_of: &[Grant], url: &str) -> String {
         if self.has(any_of) { url.to_owned() } else { "memory:".to_owned() }
@@ -140,7 +147,7 @@ pub fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result<Embed
     let signer: Arc<dyn Signer> = Arc::new(KeySigner::new(key));
     let cx = Context {
         chain,
-        table: url::table(&reach.url(&[Grant::TableRead, Grant::TableWrite], &table_url))?,
+        table: url::table_as(&reach.url(&[Grant::TableRead, Grant::TableWrite], &table_url), reach.opening())?,
         bucket: url::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &bucket_url))?,
         events,
         dead_letters,
