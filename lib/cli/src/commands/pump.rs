@@ -33,7 +33,11 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
     let embedded = open(&target.settings()?, Makes::Log)?;
     let pump = Pump { cx: embedded.hub.cx, invoke: Invoke::new(&arguments.invoke)? };
     if arguments.once {
-        pump.tick_all().await?;
+        // What the first round brings in, the second derives and signs.
+        for _ in 0..2 {
+            pump.drain().await?;
+            pump.tick_all().await?;
+        }
         pump.drain().await?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -58,6 +62,7 @@ impl Pump {
         let scheduled: Vec<&Function> = FUNCTIONS.iter().filter(|f| f.schedule.is_some()).collect();
         let mut due: Vec<Instant> = vec![Instant::now(); scheduled.len()];
         loop {
+            self.say(self.drain().await);
             for (function, due) in scheduled.iter().zip(&mut due) {
                 if *due <= Instant::now() {
                     let every = function.schedule.map_or(60, |part| part.every_seconds);
@@ -65,7 +70,6 @@ impl Pump {
                     self.say(self.tick(function).await);
                 }
             }
-            self.say(self.drain().await);
             tokio::time::sleep(IDLE).await;
         }
     }
