@@ -106,6 +106,11 @@ async fn other_gateways_are_understood() {
     let staged = sample("list-events").replace(r#""stage": "$default""#, r#""stage": "prod""#);
     let staged = staged.replace(r#""rawPath": "/audit""#, r#""rawPath": "/prod/audit""#);
     assert_eq!(serve_request(&world, &hub, "list-events", &staged).await.status(), 200);
+    let url = sample("list-events")
+        .replace(r#""routeKey": "GET /audit""#, r#""routeKey": "$default""#)
+        .replace("api.dezky.example", "abc123.lambda-url.eu-central-1.on.aws");
+    assert!(url.contains("$default") && url.contains("lambda-url"));
+    assert_eq!(serve_request(&world, &hub, "list-events", &url).await.status(), 200, "a function URL");
     let encoded = sample("record-events");
     let mut encoded: Value = serde_json::from_str(&encoded).unwrap();
     use base64::prelude::*;
