@@ -14,7 +14,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("adapters-local", &["domain", "ports"]),
     ("http-server", &["handlers"]),
     ("local-host", &["adapters-local", "domain", "handlers", "http-server", "ports", "services", "sources"]),
-    ("functions", &["handlers", "http-server", "local-host", "ports"]),
+    ("functions", &["domain", "handlers", "http-server", "local-host", "ports"]),
     ("cli", &["adapters-local", "api", "domain", "handlers", "local-host", "ports", "services"]),
     ("xtask", &["handlers"]),
     (

@@ -10,18 +10,24 @@ use crate::Error;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use handlers::mount::{self, BodyError, MAX_BODY_BYTES};
+use domain::json::{Limits, Value, parse};
+use handlers::mount::{self, BodyError};
 use handlers::{Fault, Function, Hub, ProblemCode, is_secret};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_server::{Mounted, StopSignal, router, to_socket, whole_body};
 use ports::Message;
-use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const SECRET_HEADER: &str = "x-trigger-secret";
 const SECRET_MEMBER: &str = "triggerSecret";
+
+/// Longest body of a trigger, in bytes: a message, and room for the secret beside it.
+const MAX_TRIGGER_BYTES: usize = ports::MAX_BODY_BYTES + 4096;
+/// How long what is under way may take once it is time to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(
@@ -42,7 +48,18 @@ pub(crate) async fn serve(
     let signal = StopSignal::listen()?;
     let listener = TcpListener::bind(("0.0.0.0", port)).await.map_err(|e| format!("PORT={port}: {e}"))?;
     tracing::info!(function = function.name, port, "{} listens on port {port}", function.name);
-    axum::serve(listener, router).with_graceful_shutdown(signal.wait()).await?;
+    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let wait = async move {
+        signal.wait().await;
+        // Nobody listens where the server has ended by itself.
+        let _ = stopping.send(true);
+    };
+    let server = axum::serve(listener, router).with_graceful_shutdown(wait);
+    tokio::select! {
+        served = server => served?,
+        // What is cut short here is sent again, which is safe.
+        () = async { drop(stopped.wait_for(|stop| *stop).await); tokio::time::sleep(GRACE).await } => {}
+    }
     Ok(())
 }
 
@@ -54,7 +71,14 @@ struct Trigger {
 
 async fn trigger(State(trigger): State<Arc<Trigger>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match wake(&trigger, &parts, whole_body(body)).await {
+    let (woken, asked) = (Arc::clone(&trigger), parts.clone());
+    // On a task of its own: what was begun is not dropped in the middle when the platform hangs up.
+    let served = tokio::spawn(async move { wake(&woken, &asked, whole_body(body, MAX_TRIGGER_BYTES)).await });
+    let served = served.await.unwrap_or_else(|error| {
+        let detail = "the function stopped in the middle: a mistake of ours. It may be tried again";
+        Err(Fault::new(ProblemCode::Internal, detail).caused_by(&error))
+    });
+    match served {
         Ok(()) => {
             let mut done = Response::default();
             *done.status_mut() = StatusCode::NO_CONTENT;
@@ -67,7 +91,7 @@ async fn trigger(State(trigger): State<Arc<Trigger>>, request: Request) -> Respo
 async fn wake(
     trigger: &Trigger,
     parts: &Parts,
-    body: impl Future<Output = Result<bytes::Bytes, BodyError>>,
+    body: impl Future<Output = Result<bytes::Bytes, BodyError>> + Send,
 ) -> Result<(), Fault> {
     if parts.method != Method::POST {
         return Err(Fault::new(ProblemCode::MethodNotAllowed, "this function is woken by POST"));
@@ -82,25 +106,22 @@ async fn wake(
         None => false,
     };
     let body = body.await.map_err(|error| match error {
-        BodyError::TooLarge(_) => {
-            Fault::new(ProblemCode::BodyTooLarge, format!("at most {MAX_BODY_BYTES} bytes are taken"))
-        }
+        BodyError::TooLarge(limit) => Fault::new(ProblemCode::BodyTooLarge, format!("at most {limit} bytes are taken")),
         BodyError::CutShort => Fault::new(ProblemCode::InvalidJson, "the body ended before it was complete"),
     })?;
-    let message = if in_header {
-        String::from_utf8_lossy(&body).into_owned()
-    } else {
-        proven(&body, trigger).ok_or_else(refused)?
-    };
+    let (message, in_body) = without_secret(&body, trigger);
+    if !in_header && !in_body {
+        return Err(refused());
+    }
     let (function, hub) = (trigger.function, &trigger.hub);
     let served = match (function.queue, function.schedule) {
         // A platform that ticks a function of both sends no message.
-        (Some(part), _) if !message.trim().is_empty() && message.trim() != "{}" => {
+        (Some(part), schedule) if schedule.is_none() || !matches!(message.trim(), "" | "{}") => {
             let message = Message { receipt: String::new(), body: message, deliveries: 1 };
             (part.handle)(hub, &[message]).await
         }
         (_, Some(part)) => (part.tick)(hub).await,
-        _ => return Err(Fault::new(ProblemCode::InvalidJson, "the body is the message; this one is empty")),
+        _ => return Err(Fault::new(ProblemCode::Internal, "nothing wakes this function")),
     };
     served.map_err(|failed| {
         tracing::error!(function = function.name, "{} failed: {failed}", function.name);
@@ -108,9 +129,12 @@ async fn wake(
     })
 }
 
-/// The message of a JSON body that holds the secret, without it.
-fn proven(body: &[u8], trigger: &Trigger) -> Option<String> {
-    let Ok(Value::Object(mut object)) = serde_json::from_slice(body) else { return None };
-    let secret = object.remove(SECRET_MEMBER)?;
-    is_secret(secret.as_str()?.as_bytes(), &trigger.secret).then(|| Value::Object(object).to_string())
+/// The message, and whether the secret stood in it. It is taken out by the log's own reader, which keeps
+/// every number as it is; what it cannot read is passed on as it came, and is rejected behind.
+fn without_secret(body: &[u8], trigger: &Trigger) -> (String, bool) {
+    let as_it_came = || String::from_utf8_lossy(body).into_owned();
+    let Ok(Value::Object(mut object)) = parse(body, Limits::FORMAT) else { return (as_it_came(), false) };
+    let Some(secret) = object.remove(SECRET_MEMBER) else { return (as_it_came(), false) };
+    let right = secret.as_str().is_some_and(|secret| is_secret(secret.as_bytes(), &trigger.secret));
+    (String::from_utf8_lossy(&object.canonical()).into_owned(), right)
 }

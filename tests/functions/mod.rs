@@ -1,7 +1,7 @@
 //! The list of functions, walked: names, files, samples, doors, grants.
 
 mod doors;
-mod samples;
+pub(crate) mod samples;
 
 use handlers::{FUNCTIONS, Function};
 use std::collections::BTreeSet;

@@ -85,11 +85,9 @@ async fn a_tick_wakes_the_signer_as_well() {
     assert_eq!(services::checkpoints::latest(&world.cx).await.unwrap().unwrap().checkpoint.head_seq, 1);
 }
 
-/// REST gateways, and function URLs, send other shapes of the same request.
-#[tokio::test]
-async fn other_gateways_are_understood() {
-    let (world, hub) = lively().await;
-    let rest = serde_json::json!({
+/// GET /audit/1 as a REST gateway sends it.
+pub(crate) fn rest_event() -> Value {
+    serde_json::json!({
         "resource": "/audit/{seq}", "path": "/audit/1", "httpMethod": "GET",
         "headers": {"authorization": "Bearer TOKEN", "host": "x.execute-api.eu-central-1.amazonaws.com"},
         "multiValueHeaders": {"authorization": ["Bearer TOKEN"], "host": ["x.execute-api.eu-central-1.amazonaws.com"]},
@@ -100,16 +98,29 @@ async fn other_gateways_are_understood() {
             "path": "/prod/audit/1", "protocol": "HTTP/1.1", "requestId": "r", "resourceId": "r",
             "resourcePath": "/audit/{seq}", "stage": "prod",
         },
-    });
+    })
+}
+
+/// GET /audit as a function URL sends it.
+pub(crate) fn function_url_event() -> String {
+    let event = sample("list-events")
+        .replace(r#""routeKey": "GET /audit""#, r#""routeKey": "$default""#)
+        .replace("api.dezky.example", "abc123.lambda-url.eu-central-1.on.aws");
+    assert!(event.contains("$default") && event.contains("lambda-url"));
+    event
+}
+
+/// REST gateways, and function URLs, send other shapes of the same request.
+#[tokio::test]
+async fn other_gateways_are_understood() {
+    let (world, hub) = lively().await;
+    let rest = rest_event();
     let response = serve_request(&world, &hub, "get-event", &rest.to_string()).await;
     assert_eq!(response.status(), 200, "{:?}", response.body());
     let staged = sample("list-events").replace(r#""stage": "$default""#, r#""stage": "prod""#);
     let staged = staged.replace(r#""rawPath": "/audit""#, r#""rawPath": "/prod/audit""#);
     assert_eq!(serve_request(&world, &hub, "list-events", &staged).await.status(), 200);
-    let url = sample("list-events")
-        .replace(r#""routeKey": "GET /audit""#, r#""routeKey": "$default""#)
-        .replace("api.dezky.example", "abc123.lambda-url.eu-central-1.on.aws");
-    assert!(url.contains("$default") && url.contains("lambda-url"));
+    let url = function_url_event();
     assert_eq!(serve_request(&world, &hub, "list-events", &url).await.status(), 200, "a function URL");
     let encoded = sample("record-events");
     let mut encoded: Value = serde_json::from_str(&encoded).unwrap();

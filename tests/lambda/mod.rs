@@ -95,6 +95,23 @@ async fn an_event_walks_through_the_functions_into_a_verified_chain() {
     assert_eq!(refused["statusCode"], 401, "no door is open there either");
 }
 
+/// What REST gateways and function URLs send is understood as it is shipped, too.
+#[tokio::test]
+async fn other_gateways_reach_the_same_functions() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = installation(folder.path());
+    services::append::Appender::new(embedded.hub.cx.clone()).append(vec![support::draft(1)]).await.unwrap();
+    let bearer = token(&embedded, "get-event");
+    let rest = crate::functions::samples::rest_event().to_string().replace("Bearer TOKEN", &bearer);
+    let url = crate::functions::samples::function_url_event().replace("Bearer TOKEN", &bearer);
+    for (function, event) in [("get-event", rest), ("list-events", url)] {
+        let mut running = start(named(function), folder.path()).await;
+        for _ in 0..2 {
+            assert_eq!(running.invoke(&event).await.unwrap()["statusCode"], 200, "{function}");
+        }
+    }
+}
+
 /// Poison in a batch is answered by a rejection in the chain, and is not sent for again; its neighbours
 /// are chained.
 #[tokio::test]

@@ -87,6 +87,8 @@ impl Running {
         tokio::select! {
             outcome = self.outcomes.recv() => outcome.expect("the interface is there"),
             ended = self.child.wait() => Err(Value::from(format!("the process ended: {ended:?}"))),
+            // A function that hangs fails its test and not the whole run.
+            () = tokio::time::sleep(std::time::Duration::from_secs(120)) => Err(Value::from("no answer in two minutes")),
         }
     }
 

@@ -216,6 +216,9 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, 
     getrandom::fill(&mut random).expect("the operating system has a random source");
     let aside = path.with_extension(format!("new-{}", hex(&random)));
     let write = || -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
         file.write_all(&bytes)?;
         file.sync_all()?;

@@ -213,6 +213,17 @@ fn what_is_missing_malformed_or_newer_is_named_in_one_line() {
     std::fs::remove_file(&key).unwrap();
     refuse(&["keys/signing.hex is missing", "restore it from a backup, or set AUDIT_SIGNING_KEY"]);
     std::fs::write(&key, good).unwrap();
+    // All keys gone, and the one that matters given in another way.
+    std::fs::rename(at.join(".dezky/keys"), at.join("aside")).unwrap();
+    let given = Command::new(DEZKY)
+        .args(["verify"])
+        .env("AUDIT_SIGNING_KEY", std::fs::read_to_string(at.join("aside/signing.hex")).unwrap().trim())
+        .current_dir(at)
+        .output()
+        .unwrap();
+    assert!(given.status.success(), "{}", text(&given));
+    std::fs::remove_dir_all(at.join(".dezky/keys")).unwrap();
+    std::fs::rename(at.join("aside"), at.join(".dezky/keys")).unwrap();
     let issuer = at.join(".dezky/keys/issuer.hex");
     std::fs::write(&issuer, "short").unwrap();
     refuse(&["keys/issuer.hex does not hold 64 hex digits"]);

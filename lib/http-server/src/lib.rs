@@ -44,17 +44,13 @@ pub fn router(mounted: Arc<Mounted>) -> Router {
     Router::new().fallback(serve).with_state(mounted)
 }
 
-/// The whole body of a request, if it is not too long.
+/// The whole body of a request, if it has at most `limit` bytes.
 ///
 /// # Errors
 /// A body that is too long, or that ended early.
-pub async fn whole_body(body: SocketBody) -> Result<axum::body::Bytes, BodyError> {
-    to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
-        if error.to_string().contains("length limit") {
-            BodyError::TooLarge(MAX_BODY_BYTES)
-        } else {
-            BodyError::CutShort
-        }
+pub async fn whole_body(body: SocketBody, limit: usize) -> Result<axum::body::Bytes, BodyError> {
+    to_bytes(body, limit).await.map_err(|error| {
+        if error.to_string().contains("length limit") { BodyError::TooLarge(limit) } else { BodyError::CutShort }
     })
 }
 
@@ -66,8 +62,9 @@ async fn serve(State(mounted): State<Arc<Mounted>>, request: Request) -> Respons
             let Some(part) = function.http else { return Response::default() };
             let asked = parts.clone();
             // On a task of its own: what a caller began is not dropped in the middle when they leave.
-            let served =
-                tokio::spawn(async move { mount::serve(function, &part, &hub, &path, &asked, whole_body(body)).await });
+            let served = tokio::spawn(async move {
+                mount::serve(function, &part, &hub, &path, &asked, whole_body(body, MAX_BODY_BYTES)).await
+            });
             match served.await {
                 Ok(response) => response,
                 Err(error) => {

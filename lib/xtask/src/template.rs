@@ -137,6 +137,7 @@ fn block(function: &Function) -> String {
             value: format!("!Ref {name}"),
             statistic: "Sum",
             period: "300",
+            threshold: 0,
         })
 }
 
@@ -239,6 +240,8 @@ struct Alarm {
     value: String,
     statistic: &'static str,
     period: &'static str,
+    /// It goes off beyond this.
+    threshold: u32,
 }
 
 const ALARM: &str = r"  {alarm}:
@@ -253,7 +256,7 @@ const ALARM: &str = r"  {alarm}:
       Statistic: {statistic}
       Period: {period}
       EvaluationPeriods: 1
-      Threshold: 0
+      Threshold: {threshold}
       ComparisonOperator: GreaterThanThreshold
       TreatMissingData: notBreaching
       AlarmActions: [!Ref AlarmTopic]
@@ -272,6 +275,7 @@ fn alarm(alarm: &Alarm) -> String {
             ("value", &alarm.value),
             ("statistic", alarm.statistic),
             ("period", alarm.period),
+            ("threshold", &alarm.threshold.to_string()),
         ],
     )
 }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long an invocation may take: a function is built at its first, and verifying takes its time.
+const PATIENCE: Duration = Duration::from_secs(1800);
 /// How long empty queues are left alone.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -21,7 +23,7 @@ pub(crate) struct Arguments {
     /// Where functions are invoked: the address of `cargo lambda watch`
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     invoke: String,
-    /// Tick every schedule once, drain the queues, and end
+    /// Drain the queues and tick every schedule, twice: what the first round brings in, the second signs
     #[arg(long)]
     once: bool,
 }
@@ -30,7 +32,7 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
     if target.url.is_some() {
         return Err(Failure::usage("`pump` reads this machine's queues: it takes --data, not --url"));
     }
-    let embedded = open(&target.settings()?, Makes::Log)?;
+    let embedded = open(&target.settings()?, Makes::Nothing)?;
     let pump = Pump { cx: embedded.hub.cx, invoke: Invoke::new(&arguments.invoke)? };
     if arguments.once {
         // What the first round brings in, the second derives and signs.
@@ -62,7 +64,10 @@ impl Pump {
         let scheduled: Vec<&Function> = FUNCTIONS.iter().filter(|f| f.schedule.is_some()).collect();
         let mut due: Vec<Instant> = vec![Instant::now(); scheduled.len()];
         loop {
-            self.say(self.drain().await);
+            // One round of each queue, so that a busy one does not keep the clock from ticking.
+            let served = self.round_of_each().await;
+            let idle = !matches!(served, Ok(true));
+            self.say(served.map(drop));
             for (function, due) in scheduled.iter().zip(&mut due) {
                 if *due <= Instant::now() {
                     let every = function.schedule.map_or(60, |part| part.every_seconds);
@@ -70,7 +75,9 @@ impl Pump {
                     self.say(self.tick(function).await);
                 }
             }
-            tokio::time::sleep(IDLE).await;
+            if idle {
+                tokio::time::sleep(IDLE).await;
+            }
         }
     }
 
@@ -93,14 +100,17 @@ impl Pump {
 
     /// Until all queues are empty.
     async fn drain(&self) -> Result<(), Failure> {
-        let mut served = true;
-        while served {
-            served = false;
-            for (function, part) in FUNCTIONS.iter().filter_map(|f| Some((f, f.queue?))) {
-                served |= self.round(function, part.queue).await?;
-            }
-        }
+        while self.round_of_each().await? {}
         Ok(())
+    }
+
+    /// One batch of each queue; whether there was any.
+    async fn round_of_each(&self) -> Result<bool, Failure> {
+        let mut served = false;
+        for (function, part) in FUNCTIONS.iter().filter_map(|f| Some((f, f.queue?))) {
+            served |= self.round(function, part.queue).await?;
+        }
+        Ok(served)
     }
 
     /// Hands over one batch; whether there was one. What the function names as failed stays and comes back.
@@ -144,7 +154,7 @@ impl Invoke {
 
     async fn function(&self, name: &str, event: &Value) -> Result<Value, Failure> {
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.url);
-        let sent = self.client.post(&url).body(event.to_string()).send().await;
+        let sent = self.client.post(&url).timeout(PATIENCE).body(event.to_string()).send().await;
         let response = sent.map_err(|error| {
             let causes = handlers::with_causes(&error);
             Failure::new(format!(

@@ -55,7 +55,19 @@ pub(super) fn queue(name: &str, timeout_seconds: u32) -> String {
     let visibility = timeout_seconds * VISIBILITY_TIMEOUTS;
     let queue = fill(QUEUE, &[("Name", &resource(name)), ("name", name), ("visibility", &visibility.to_string())]);
     let policy = fill(POLICY, &[("Queue", &format!("{}Queue", resource(name)))]);
-    queue + &policy + &dead_letters(name, visibility, "could not be served five times")
+    // A batch that failed is a good invocation for the platform; what waits too long shows it first.
+    let age = alarm(&Alarm {
+        name: format!("{}QueueAge", resource(name)),
+        description: format!("Messages of {name} come back unserved"),
+        namespace: "AWS/SQS",
+        metric: "ApproximateAgeOfOldestMessage",
+        dimension: "QueueName",
+        value: format!("!GetAtt {}Queue.QueueName", resource(name)),
+        statistic: "Maximum",
+        period: "60",
+        threshold: visibility * 2,
+    });
+    queue + &policy + &age + &dead_letters(name, visibility, "could not be served five times")
 }
 
 /// Where the scheduler leaves ticks that it could not hand over.
@@ -76,5 +88,6 @@ fn dead_letters(name: &str, visibility: u32, what_happened: &str) -> String {
             value: format!("!GetAtt {queue}.QueueName"),
             statistic: "Maximum",
             period: "60",
+            threshold: 0,
         })
 }
