@@ -360,7 +360,21 @@ async fn a_break_is_named_and_shown() {
     assert_eq!(broken.json()["lastVerification"]["breakKind"], "event-hash-mismatch");
 }
 
-/// The list takes `Accept`ed ways of writing the same time.
+/// A log that could not be verified to its end is not shown as good.
+#[tokio::test]
+async fn what_could_not_be_verified_is_not_called_good() {
+    let (_, hub) = world_of(2).await;
+    let function = FUNCTIONS.iter().find(|f| f.name == "verify-hot").unwrap();
+    let tick = |hub: Hub| async move { (function.schedule.unwrap().tick)(&hub).await };
+    tick(hub.narrowed(function.name, function.uses)).await.unwrap();
+    // Without its grant the copies cannot be read, as when the bucket is gone.
+    tick(hub.narrowed(function.name, &[handlers::Grant::TableRead, handlers::Grant::TableWrite])).await.unwrap();
+    let health = ask(&hub, Asked { path: "/health", ..Asked::default() }).await;
+    assert_eq!((health.status, health.json()["status"].as_str()), (200, Some("unverified")));
+    assert_eq!(health.json()["lastVerification"]["status"], "incomplete");
+}
+
+/// The same time may be written in several ways.
 #[tokio::test]
 async fn before_is_exclusive_and_may_have_an_offset() {
     let (world, hub) = world_of(3).await;

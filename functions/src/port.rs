@@ -15,10 +15,9 @@ use handlers::mount::{self, BodyError};
 use handlers::{Fault, Function, Hub, ProblemCode, is_secret};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_server::{Mounted, StopSignal, router, to_socket, whole_body};
+use http_server::{GRACE, Mounted, StopSignal, router, to_socket, whole_body};
 use ports::Message;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 
 const SECRET_HEADER: &str = "x-trigger-secret";
@@ -26,8 +25,6 @@ const SECRET_MEMBER: &str = "triggerSecret";
 
 /// Longest body of a trigger, in bytes: a message, and room for the secret beside it.
 const MAX_TRIGGER_BYTES: usize = ports::MAX_BODY_BYTES + 4096;
-/// How long what is under way may take once it is time to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(

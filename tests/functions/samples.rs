@@ -205,4 +205,21 @@ async fn an_export_that_is_too_long_for_the_platform_says_so() {
     let response = serve_request(&world, &hub, "export-events", &whole).await;
     assert_eq!(response.status(), 422);
     assert!(text(response.body()).contains("answer-too-long"));
+    // It travels as a JSON string: what fits as bytes may be too long with its escapes.
+    let plain = lambda_length(&world, &hub, 9000, false).await;
+    let escaped = lambda_length(&world, &hub, 9000, true).await;
+    assert!(plain < 6_000_000 && escaped > 6_000_000, "{plain} {escaped}");
+    let most = whole.replace("from=1", "from=1&to=9000");
+    assert_eq!(serve_request(&world, &hub, "export-events", &most).await.status(), 422);
+    let fewer = whole.replace("from=1", "from=1&to=5000");
+    assert_eq!(serve_request(&world, &hub, "export-events", &fewer).await.status(), 200);
+}
+
+/// Length of the first lines of the log, as bytes or as a JSON string.
+async fn lambda_length(world: &World, hub: &Hub, events: u64, escaped: bool) -> usize {
+    let path = format!("/audit/export?from=1&to={events}");
+    let authorization = Some(bearer(&world.cx, "operator"));
+    let answer = crate::http::ask(hub, crate::http::Asked { path: &path, authorization, ..Default::default() }).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    if escaped { serde_json::to_string(&text).unwrap().len() } else { text.len() }
 }

@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::function::{Function, HttpPart, Method};
 use crate::request::{Kind, Parameter, Place};
-use api::{Problem, ProblemCode};
+use api::Problem;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -95,9 +95,4 @@ fn parameter(parameter: &Parameter) -> Value {
         "description": parameter.description,
         "schema": schema,
     })
-}
-
-/// Statuses that problems come with, for documents.
-pub fn problem_codes() -> impl Iterator<Item = (ProblemCode, u16, &'static str)> {
-    ProblemCode::ALL.iter().map(|code| (*code, code.status(), code.title()))
 }

@@ -25,6 +25,14 @@ pub struct Reply {
     pub body: Body,
 }
 
+/// What ends a stream of lines that cannot go on: the status is sent, so that the log is all that can say
+/// why, and the answer must not look whole.
+pub(crate) fn cut_short(function: &'static str, error: &dyn std::error::Error) -> std::io::Error {
+    let causes = crate::problem::with_causes(error);
+    tracing::error!(function, "{function} cut an answer short: {causes}");
+    std::io::Error::other(causes)
+}
+
 /// JSON.
 pub(crate) const JSON: &str = "application/json";
 /// JSON, one document a line.

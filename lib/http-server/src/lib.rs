@@ -4,7 +4,7 @@
 
 mod stop;
 
-pub use stop::StopSignal;
+pub use stop::{GRACE, StopSignal};
 
 use axum::Router;
 use axum::body::{Body as SocketBody, to_bytes};

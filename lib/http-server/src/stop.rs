@@ -1,6 +1,10 @@
 //! When to stop.
 
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long requests, rounds and ticks under way may take once it is time to stop.
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// SIGINT and SIGTERM, listened to from now on.
 pub struct StopSignal {

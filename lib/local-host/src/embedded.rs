@@ -8,6 +8,7 @@ use domain::keys::{KeyError, RingKey, SigningKey};
 use handlers::{Grant, Hub, Ingest, Issuer, TokenError, Verifier};
 use ports::{Clock, Ids, LogFile, Signer};
 use services::Context;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An installation on this machine.
@@ -22,6 +23,11 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// Follows this OCIS audit log.
+    pub fn follow_ocis_log(&mut self, path: &Path) {
+        self.hub.ingest.ocis_log = Some(Arc::new(DiskLog::new(path)));
+    }
+
     /// Takes back what a process that crashed had received and not finished. Only for the one process
     /// that serves the installation.
     ///

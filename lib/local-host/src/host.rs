@@ -3,17 +3,13 @@
 use crate::pump;
 use domain::checkpoint::Reason;
 use handlers::{FUNCTIONS, Failed, Hub};
-use http_server::{Mounted, router};
+use http_server::{GRACE, Mounted, router};
 use services::layout::messages::checkpoint_request;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-/// How long requests, rounds and ticks under way may take once it is time to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// The host cannot run.
 #[derive(Debug, thiserror::Error)]

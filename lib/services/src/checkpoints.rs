@@ -46,6 +46,14 @@ pub async fn latest(cx: &Context) -> Result<Option<Stored>, CheckpointError> {
     rows.into_iter().next().map(stored).transpose()
 }
 
+/// The newest checkpoint's line as it is stored, or `null`: what a reader is answered.
+///
+/// # Errors
+/// The table, or a damaged row.
+pub async fn latest_line(cx: &Context) -> Result<Vec<u8>, CheckpointError> {
+    Ok(latest(cx).await?.map_or_else(|| b"null".to_vec(), |stored| stored.line))
+}
+
 /// Checkpoint `n`.
 ///
 /// # Errors

@@ -12,10 +12,7 @@ pub(crate) async fn run(target: &Target, json: bool) -> Result<ExitCode, Failure
             let cx = &embedded.hub.cx;
             match services::sign::sign(cx, Reason::Manual).await? {
                 Some(checkpoint) => (checkpoint.line(), true),
-                None => {
-                    let newest = services::checkpoints::latest(cx).await?;
-                    (newest.map_or_else(|| b"null".to_vec(), |stored| stored.line), false)
-                }
+                None => (services::checkpoints::latest_line(cx).await?, false),
             }
         }
         Target::There(remote) => {

@@ -90,11 +90,11 @@ async fn here(cx: &Context, events: Vec<Value>, path: &Path, ids: &mut Vec<Strin
 async fn there(remote: &Remote, events: &[Value], ids: &mut Vec<String>) -> Result<String, Failure> {
     let mut batch: Vec<Vec<u8>> = Vec::new();
     let mut bytes = 0;
-    for (i, event) in events.iter().enumerate() {
-        let event = event.canonical();
+    let mut events = events.iter().map(Value::canonical).peekable();
+    while let Some(event) = events.next() {
         bytes += event.len() + 1;
         batch.push(event);
-        let next = events.get(i + 1).map_or(usize::MAX, |next| next.canonical().len());
+        let next = events.peek().map_or(usize::MAX, Vec::len);
         if batch.len() == services::record::MAX_EVENTS || bytes.saturating_add(next) > MAX_BATCH_BYTES {
             let body = [&b"["[..], &batch.join(&b','), b"]"].concat();
             let answer = remote.ask(Method::POST, "/audit/events", Some(body)).await?;

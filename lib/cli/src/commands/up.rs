@@ -24,24 +24,22 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
     }
     start_log()?;
     let signal = StopSignal::listen()?;
-    let mut settings = target.settings()?;
+    let settings = target.settings()?;
+    if arguments.demo && settings.ocis_log.is_some() {
+        return Err(Failure::usage("--demo brings its own log: take it away, or unset OCIS_AUDIT_LOG_PATH"));
+    }
+    if arguments.demo && !settings.ingest {
+        return Err(Failure::usage("--demo shows a source at work: unset AUDIT_INGEST_ENABLED=false"));
+    }
     let port = match Port::bind(arguments.listen).await {
         Ok(port) => port,
         Err(error) if error.is_port_in_use() => return Err(port_in_use(&settings.data, arguments.listen)),
         Err(error) => return Err(error.into()),
     };
+    let mut embedded = open(&settings, Makes::Log)?;
     if arguments.demo {
-        if settings.ocis_log.is_some() {
-            return Err(Failure::usage("--demo brings its own log: take it away, or unset OCIS_AUDIT_LOG_PATH"));
-        }
-        if !settings.ingest {
-            return Err(Failure::usage("--demo shows a source at work: unset AUDIT_INGEST_ENABLED=false"));
-        }
-        // The directory first: what it refuses, it refuses before anything is written there.
-        drop(open(&settings, Makes::Log)?);
-        settings.ocis_log = Some(write_demo_log(&settings.data)?);
+        embedded.follow_ocis_log(&write_demo_log(&settings.data)?);
     }
-    let embedded = open(&settings, Makes::Log)?;
     let host = Host::new(embedded.hub.clone(), port);
     let url = format!("http://{}", host.address().unwrap_or(arguments.listen));
     let presence = settle_in(&embedded, &settings.data, &url)?;

@@ -33,7 +33,6 @@ impl HttpFunction for CreateCheckpoint {
         if let Some(checkpoint) = services::sign::sign(&hub.cx, Reason::Manual).await? {
             return Ok(Reply::json(201, checkpoint.line()));
         }
-        let newest = services::checkpoints::latest(&hub.cx).await?;
-        Ok(Reply::json(200, newest.map_or_else(|| b"null".to_vec(), |stored| stored.line)))
+        Ok(Reply::json(200, services::checkpoints::latest_line(&hub.cx).await?))
     }
 }

@@ -2,8 +2,8 @@ use crate::access::{Access, Scope};
 use crate::function::{Call, HttpFunction, Route};
 use crate::grant::Grant;
 use crate::hub::Hub;
-use crate::problem::{Fault, with_causes};
-use crate::reply::{Answer, Reply};
+use crate::problem::Fault;
+use crate::reply::{Answer, Reply, cut_short};
 use crate::request::Example;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -31,11 +31,8 @@ impl HttpFunction for ExportCheckpoints {
         let pages = try_unfold(state, |(cx, page)| async move {
             let Some(page) = page else { return Ok(None) };
             let Some((newest, _)) = page.last() else { return Ok(None) };
-            let next = services::checkpoints::lines_after(&cx, newest).await.map_err(|error| {
-                let causes = with_causes(&error);
-                tracing::error!("export-checkpoints cut an answer short: {causes}");
-                std::io::Error::other(causes)
-            })?;
+            let next = services::checkpoints::lines_after(&cx, newest).await;
+            let next = next.map_err(|error| cut_short(Self::NAME, &error))?;
             let lines: Vec<u8> = page.iter().flat_map(|(_, line)| [&line[..], b"\n"].concat()).collect();
             Ok::<_, std::io::Error>(Some((Bytes::from(lines), (cx, Some(next)))))
         });

@@ -23,7 +23,6 @@ impl HttpFunction for LatestCheckpoint {
     }
 
     async fn handle(hub: &Hub, _: Call) -> Result<Reply, Fault> {
-        let newest = services::checkpoints::latest(&hub.cx).await?;
-        Ok(Reply::json(200, newest.map_or_else(|| b"null".to_vec(), |stored| stored.line)))
+        Ok(Reply::json(200, services::checkpoints::latest_line(&hub.cx).await?))
     }
 }

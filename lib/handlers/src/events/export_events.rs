@@ -2,8 +2,8 @@ use crate::access::{Access, Scope};
 use crate::function::{Call, HttpFunction, Route};
 use crate::grant::Grant;
 use crate::hub::Hub;
-use crate::problem::{Fault, with_causes};
-use crate::reply::{Answer, Reply};
+use crate::problem::Fault;
+use crate::reply::{Answer, Reply, cut_short};
 use crate::request::{Example, Kind, MAX_SEQ, Parameter, Place};
 use api::ProblemCode;
 use bytes::Bytes;
@@ -64,11 +64,7 @@ impl HttpFunction for ExportEvents {
         // The first block before the status is sent: most of what can go wrong still gets a problem.
         let first = export.next().await?;
         let rest = try_unfold(export, |mut export| async move {
-            let lines = export.next().await.map_err(|error| {
-                let causes = with_causes(&error);
-                tracing::error!("export-events cut an answer short: {causes}");
-                std::io::Error::other(causes)
-            })?;
+            let lines = export.next().await.map_err(|error| cut_short(Self::NAME, &error))?;
             Ok(lines.map(|lines| (Bytes::from(lines), export)))
         });
         let first = futures_util::stream::iter(first.map(|lines| Ok(Bytes::from(lines))));
