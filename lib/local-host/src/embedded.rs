@@ -143,8 +143,10 @@ pub fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result<Embed
         ring.add(RingKey { key: key.verify_key(), from_seq: 1, to_seq: u64::MAX });
     }
     let queue_url = settings.queue_url.clone().unwrap_or_else(|| data.queue_url());
-    let queue =
-        |name, any_of| url::queue(&reach.url(any_of, &queue_url), name, Arc::clone(&clock), QueueSettings::default());
+    let queue = |name, any_of| {
+        let url = reach.url(any_of, &queue_url);
+        url::queue_as(&url, name, Arc::clone(&clock), QueueSettings::default(), reach.opening())
+    };
     let events = [Grant::EventsSend, Grant::EventsReceive, Grant::DeadLettersReceive];
     let QueuePair { queue: events, dead_letters } = queue("events", &events)?;
     let checkpoint_requests = queue("checkpoints", &[Grant::CheckpointsSend, Grant::CheckpointsReceive])?.queue;
