@@ -5,6 +5,7 @@ mod bad_days;
 mod breaks;
 mod ingest;
 mod list;
+mod races;
 mod record;
 mod sign;
 mod verify;

@@ -194,6 +194,11 @@ impl MemoryQueue {
         (alone(Some(Arc::new(dead_letters.clone()))), dead_letters)
     }
 
+    /// Messages in it, held or not.
+    pub fn depth(&self) -> usize {
+        lock(&self.messages).waiting.len()
+    }
+
     fn push(&self, body: String) {
         let visible_at = self.clock.now().unix_millis();
         let held = Held { body, deliveries: 0, receipt: String::new(), visible_at };

@@ -84,7 +84,7 @@ async fn write_down(cx: &Context, operator: &str) -> Result<Intent, AcceptError>
     let view = View::load(cx).await.map_err(guard_error)?;
     let lost = lost_checkpoint(cx, &view).await?;
     let leftovers = view.watermark > view.head.block
-        || index::names_blocks_after(cx, view.head.block).await.map_err(guard_error)?;
+        || index::names_lost_blocks_after(cx, view.head.block).await.map_err(guard_error)?;
     if lost.is_none() && !leftovers {
         return Err(AcceptError::NothingToAccept);
     }

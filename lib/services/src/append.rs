@@ -6,6 +6,7 @@
 use crate::blocks::{ReadError, get_block};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::{messages, rows};
+use crate::planted::{Bug, planted};
 use crate::view::View;
 use crate::{Context, derive};
 use domain::block::{Block, Head, Header, MAX_EVENTS, Writer};
@@ -184,7 +185,11 @@ impl Appender {
                 answer_marked(in_flight, &fresh, &markers);
                 continue;
             }
-            let Some(block) = self.create(view, built).await? else { continue };
+            let mut created = self.create(view, built).await?;
+            if created.is_none() && planted(Bug::ConflictSkipsRepeats) {
+                created = self.create(view, self.build(&view.head, &drafts)?).await?;
+            }
+            let Some(block) = created else { continue };
             view.apply_own(&block, &identities[..usize::try_from(block.count).unwrap_or(usize::MAX)]);
             // Those taken are the first of the fresh ones, in order.
             let taken: HashSet<usize> =
@@ -207,7 +212,7 @@ impl Appender {
 
     async fn open(&self) -> Result<View, AppendError> {
         let view = View::load(&self.cx).await?;
-        if self.guarded {
+        if self.guarded && !planted(Bug::WritesDespiteRollback) {
             guard::compare(&self.cx, &view.accepted).await?;
         }
         Ok(view)
@@ -232,7 +237,9 @@ impl Appender {
             identities = in_flight.iter().map(|item| item.draft.identity(&self.cx.chain)).collect();
         }
         let mut seen = HashSet::with_capacity(identities.len());
-        let fresh: Vec<usize> = (0..identities.len()).filter(|i| seen.insert(identities[*i])).collect();
+        let fresh: Vec<usize> = (0..identities.len())
+            .filter(|i| seen.insert(identities[*i]) || planted(Bug::RepeatsWithinABatch))
+            .collect();
         let identities = fresh.iter().map(|i| identities[*i]).collect();
         Ok((fresh, identities))
     }
@@ -263,10 +270,16 @@ impl Appender {
                     last = Some(error);
                     continue;
                 }
+                Err(TableError::Conflict(_)) if planted(Bug::ConflictIsDone) => return Ok(Some(header)),
+                Err(TableError::Unavailable(_)) if planted(Bug::UnknownIsDone) => return Ok(Some(header)),
                 // A conflict may be with ourselves, and a timeout may have been a success.
                 Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => last = Some(error),
             }
             match get_block(cx, header.n).await {
+                Ok(Some(there)) if there.header.nonce == header.nonce && planted(Bug::SlotIsFreed) => {
+                    free_slot(cx, &key).await.map_err(AppendError::Table)?;
+                    break;
+                }
                 Ok(Some(there)) if there.header.nonce == header.nonce => return Ok(Some(header)),
                 Ok(Some(_)) => {
                     view.catch_up(cx).await?;
@@ -301,6 +314,14 @@ impl Appender {
             tracing::warn!(chain = %cx.chain, %error, "could not ask for a checkpoint; the schedule will sign");
         }
         *since = head_seq;
+    }
+}
+
+/// Takes back a block that is there although nobody said so; see [`Bug::SlotIsFreed`].
+async fn free_slot(cx: &Context, key: &ports::Key) -> Result<(), TableError> {
+    match cx.table.get(key).await? {
+        Some(row) => cx.table.delete(key, &row.version).await,
+        None => Ok(()),
     }
 }
 
@@ -366,7 +387,10 @@ pub fn rejection(cx: &Context, rejected: &messages::Rejected, existing_seq: Opti
     let source = Value::from(rejected.source.as_ref().map(domain::names::Source::as_str));
     let id = Value::from(rejected.id.map(|id| id.to_string()));
     let name = Value::Array(vec![source.clone(), id.clone(), rejected.digest.to_hex().into()]);
-    let external_id = format!("rejected:{}", Hash::of(&name.canonical()));
+    let mut external_id = format!("rejected:{}", Hash::of(&name.canonical()));
+    if planted(Bug::RejectsEachTime) {
+        external_id += &hex(&cx.ids.nonce());
+    }
     let metadata = Object::of([
         ("reason", rejected.reason.into()),
         ("eventSource", source),

@@ -6,6 +6,7 @@
 use crate::Context;
 use crate::blocks::{ReadError, get_block};
 use crate::layout::rows;
+use crate::planted::{Bug, planted};
 use domain::derived::derive as derive_block;
 use ports::{Condition, TableError, Version};
 
@@ -36,10 +37,17 @@ pub async fn derive(cx: &Context, schema: &str, blocks: u64) -> Result<u64, Read
     let mut moved = 0;
     while moved < blocks {
         let (from, mut version) = watermark(cx, schema).await?;
-        let to = write_rows(cx, schema, from + 1, from.saturating_add(blocks - moved)).await?;
+        let to = match planted(Bug::WatermarkBeforeRows) {
+            true => from + u64::from(get_block(cx, from + 1).await?.is_some()),
+            false => write_rows(cx, schema, from + 1, from.saturating_add(blocks - moved)).await?,
+        };
         if to == from {
             break;
         }
+        let to = match planted(Bug::WatermarkSkips) {
+            true => to + u64::from(get_block(cx, to + 1).await?.is_some()),
+            false => to,
+        };
         for n in from + 1..=to {
             let condition = version.map_or(Condition::Absent, Condition::Unchanged);
             let key = rows::watermark(&cx.chain, schema);
@@ -50,6 +58,9 @@ pub async fn derive(cx: &Context, schema: &str, blocks: u64) -> Result<u64, Read
                 Err(error) => return Err(error.into()),
             }
             moved += 1;
+        }
+        if planted(Bug::WatermarkBeforeRows) {
+            write_rows(cx, schema, from + 1, to).await?;
         }
     }
     Ok(moved)
@@ -68,7 +79,10 @@ pub(crate) async fn write_rows(cx: &Context, schema: &str, from: u64, to: u64) -
         written = n;
     }
     if !batch.is_empty() {
-        cx.table.put_many(batch).await?;
+        match cx.table.put_many(batch).await {
+            Err(error) if !planted(Bug::WatermarkDespiteFailure) => return Err(error.into()),
+            _ => {}
+        }
     }
     Ok(written)
 }

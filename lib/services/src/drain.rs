@@ -7,6 +7,7 @@
 use crate::Context;
 use crate::append::{AppendError, Appended, Appender, rejection};
 use crate::layout::messages::{self, Rejected};
+use crate::planted::{Bug, planted};
 use crate::sign::{SignError, sign};
 use domain::checkpoint::Checkpoint;
 use domain::event::Draft;
@@ -36,12 +37,15 @@ pub async fn append_messages(cx: &Context, appender: &Appender, received: &[Mess
     for unpacked in received.iter().flat_map(|message| messages::unpack(&message.body)) {
         match unpacked.and_then(|draft| within_limit(cx, draft)) {
             Ok(draft) => drafts.push(draft),
+            Err(_) if planted(Bug::RejectsInSilence) => {}
             Err(reason) => rejected.push((reason, None)),
         }
     }
     let appended = appender.append(drafts.clone()).await?;
     for (draft, appended) in drafts.iter().zip(appended) {
-        if let Appended::Conflicts(seq) = appended {
+        if let Appended::Conflicts(seq) = appended
+            && !planted(Bug::DropsConflictsInSilence)
+        {
             let reason = Rejected {
                 reason: "id-conflict",
                 source: Some(draft.source().clone()),
@@ -83,7 +87,13 @@ pub async fn append_events(cx: &Context, appender: &Appender) -> Result<usize, D
     if received.is_empty() {
         return Ok(0);
     }
-    append_messages(cx, appender, &received).await?;
+    if planted(Bug::AckBeforeCommit) {
+        cx.events.ack(&receipts(&received)).await?;
+    }
+    match append_messages(cx, appender, &received).await {
+        Err(error) if !planted(Bug::AckDespiteFailure) => return Err(error.into()),
+        _ => {}
+    }
     cx.events.ack(&receipts(&received)).await?;
     Ok(received.len())
 }

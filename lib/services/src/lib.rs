@@ -18,6 +18,7 @@ pub mod index;
 pub mod ingest;
 pub mod layout;
 pub mod list;
+pub mod planted;
 pub mod record;
 pub mod redrive;
 pub mod sign;

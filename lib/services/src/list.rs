@@ -7,6 +7,7 @@
 use crate::blocks::{ReadError, get_block};
 use crate::cursor::{Cursor, CursorError};
 use crate::layout::rows::{self, SCHEMA};
+use crate::planted::{Bug, planted};
 use crate::{Context, blocks, derive};
 use domain::block::Block;
 use domain::derived::{ENTRY_SPAN_MILLIS, Entry};
@@ -82,7 +83,7 @@ pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
     let from = from.transpose()?;
     let (watermark, _) = derive::watermark(cx, SCHEMA).await?;
     let head = blocks::find_head(cx, watermark).await?;
-    let as_of = from.map_or(head.seq, |cursor| cursor.as_of);
+    let as_of = from.filter(|_| !planted(Bug::CursorWithoutAsOf)).map_or(head.seq, |cursor| cursor.as_of);
     let end = (Timestamp::from_unix_millis(253_402_300_799_999).expect("the year 9999"), u64::MAX);
     let mut below = from.map_or(end, |cursor| (cursor.at, cursor.seq));
     if let Some(before) = query.before {
@@ -90,7 +91,9 @@ pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
     }
     let mut walk = Walk { cx, found: BTreeMap::new(), as_of, below, keep: query.limit + 1, read: 0 };
     for n in watermark + 1..=head.block {
-        if let Some(block) = get_block(cx, n).await? {
+        if let Some(block) = get_block(cx, n).await?
+            && !planted(Bug::ListSkipsRecent)
+        {
             walk.take(&block, None)?;
         }
     }
@@ -112,7 +115,8 @@ fn page(walk: Walk<'_>, reached: Option<Timestamp>, query: &Query, name: &str) -
         (false, Some(reached)) => Some((reached, (1 << 53) - 1)),
         (false, None) => None,
     };
-    let cursor = last.map(|(at, seq)| Cursor { at, seq, as_of }.seal(&cx.cursor_key, name, &query.caller));
+    let seq = |seq| if planted(Bug::CursorForgetsTies) { 0 } else { seq };
+    let cursor = last.map(|(at, last)| Cursor { at, seq: seq(last), as_of }.seal(&cx.cursor_key, name, &query.caller));
     Page { lines: events.into_iter().map(|(_, line)| line).collect(), cursor, stopped_early }
 }
 
@@ -189,6 +193,7 @@ impl Walk<'_> {
 
     /// Whether no entry from `at_max` down can add to the page any more.
     fn is_complete(&self, at_max: Timestamp) -> bool {
-        self.found.len() == self.keep && self.found.first_key_value().is_some_and(|((at, _), _)| *at > at_max)
+        self.found.len() == self.keep
+            && self.found.first_key_value().is_some_and(|((at, _), _)| *at > at_max || planted(Bug::PageIsCutTooEarly))
     }
 }

@@ -2,6 +2,7 @@
 //! never be chained is answered by a rejection and never dies.
 
 use crate::Context;
+use crate::planted::{Bug, planted};
 use ports::{MAX_SEND, Message, QueueError};
 
 /// Sends back up to `limit` dead letters; how many it sent.
@@ -16,11 +17,15 @@ pub async fn redrive(cx: &Context, limit: usize) -> Result<usize, QueueError> {
             break;
         }
         let bodies: Vec<String> = letters.iter().map(|letter| letter.body.clone()).collect();
+        if planted(Bug::RedriveTakesOutFirst) {
+            let receipts: Vec<String> = letters.iter().map(|letter| letter.receipt.clone()).collect();
+            cx.dead_letters.ack(&receipts).await?;
+        }
         let outcomes = cx.events.send_batch(&bodies).await?;
         let done: Vec<String> = letters
             .into_iter()
             .zip(&outcomes)
-            .filter(|(_, outcome)| outcome.is_ok())
+            .filter(|(_, outcome)| outcome.is_ok() || planted(Bug::RedriveTakesOutAll))
             .map(|(Message { receipt, .. }, _)| receipt)
             .collect();
         sent += done.len();

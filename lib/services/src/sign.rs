@@ -7,6 +7,7 @@ use crate::blocks::{ReadError, find_head, get_block};
 use crate::checkpoints::{self, CheckpointError, Stored};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::rows;
+use crate::planted::{Bug, planted};
 use crate::tiles::{self, Tiles};
 use crate::view::View;
 use crate::{Context, derive};
@@ -85,23 +86,34 @@ pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, Si
         bring_back_rows(cx).await?;
         let previous = checkpoints::latest(cx).await?;
         // Whoever makes the next one first makes sure that this one's copy is there.
-        if let Some(previous) = &previous {
+        if let Some(previous) = &previous
+            && !planted(Bug::CopyIsForgotten)
+        {
             tiles::ensure_published(cx, previous).await?;
         }
         let view = View::load(cx).await?;
-        guard::compare(cx, &view.accepted).await?;
-        let vouched = previous.as_ref().map(|p| (p.checkpoint.head_seq, p.checkpoint.head_hash));
-        if view.head.seq == 0 || vouched == Some((view.head.seq, view.head.hash)) {
+        if !planted(Bug::SignsDespiteRollback) {
+            guard::compare(cx, &view.accepted).await?;
+        }
+        // Behind an accepted break the head may lie before what was vouched for. It is signed once it
+        // lies beyond, as `headSeq` grows with `n` whatever happened.
+        let vouched = previous.as_ref().map_or(0, |p| p.checkpoint.head_seq);
+        if view.head.seq <= vouched && !(view.head.seq > 0 && planted(Bug::SignsTheSameHead)) {
             return Ok(None);
         }
         let (edge, tiles) = extend(cx, previous.as_ref(), &view.head).await?;
         let checkpoint = statement(cx, previous.as_ref(), &view.head, &edge, reason).await?;
         let line = checkpoint.line();
-        let key = rows::checkpoint(&cx.chain, checkpoint.n);
+        let by_head = planted(Bug::CheckpointsByHead);
+        let key = rows::checkpoint(&cx.chain, if by_head { checkpoint.head_seq } else { checkpoint.n });
+        if planted(Bug::CopyBeforeCommit) {
+            tiles::put_copy(cx, &checkpoint).await?;
+        }
         let edge_key = rows::edge(&cx.chain, checkpoint.n, &checkpoint.head_hash);
         cx.table.put(&edge_key, rows::edge_value(view.head.block, &edge), Condition::Any).await?;
         match cx.table.put(&key, line.clone(), Condition::Absent).await {
             Ok(_) => {}
+            Err(TableError::Conflict(_)) if planted(Bug::LoserHandsOut) => return Ok(Some(checkpoint)),
             Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => {
                 let there = cx.table.get(&key).await?;
                 if there.is_none_or(|row| row.value != line) {
@@ -154,7 +166,7 @@ async fn statement(
         head_seq: head.seq,
         head_hash: head.hash,
         root_hash: edge.root(),
-        at: previous.map_or(now, |p| p.at.max(now)),
+        at: previous.filter(|_| !planted(Bug::CheckpointTimeFalls)).map_or(now, |p| p.at.max(now)),
         reason,
         prev_checkpoint: previous.map_or(Hash::ZERO, Checkpoint::digest),
         sig_alg: cx.signer.algorithm().as_str().to_owned(),

@@ -65,7 +65,7 @@ async fn put_partial(cx: &Context, frontier: &Frontier) -> Result<(), BucketErro
 }
 
 /// A copy is evidence against the table, so another one under its name is never written over.
-async fn put_copy(cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
+pub(crate) async fn put_copy(cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
     let (key, line) = (objects::checkpoint(&cx.chain, checkpoint.n), checkpoint.line());
     match cx.bucket.get(&key).await? {
         None => Ok(cx.bucket.put(&key, &line).await?),

@@ -7,6 +7,7 @@ use crate::Context;
 use crate::blocks::{ReadError, find_head, get_block};
 use crate::derive::watermark;
 use crate::layout::rows::{self, SCHEMA};
+use crate::planted::{Bug, planted};
 use domain::block::{Block, Head, Header};
 use domain::derived::{AcceptedBreak, Marker, derive_lines};
 use domain::event::Identity;
@@ -87,7 +88,8 @@ impl View {
         let (now, _) = watermark(cx, SCHEMA).await?;
         if now > self.watermark {
             self.watermark = now;
-            self.recent.retain(|_, marker| marker.block > now);
+            let derived = now + u64::from(planted(Bug::ForgetsTooEarly));
+            self.recent.retain(|_, marker| marker.block > derived);
         }
         Ok(())
     }
@@ -119,7 +121,7 @@ impl View {
 
     /// Whether an identity stands above the watermark.
     pub(crate) fn is_recent(&self, identity: &Identity) -> bool {
-        self.recent.contains_key(identity)
+        self.recent.contains_key(identity) && !planted(Bug::NoMemory)
     }
 
     /// What the table's markers say of these identities, in the order of the question.
@@ -128,7 +130,7 @@ impl View {
         cx: &Context,
         identities: &[Identity],
     ) -> Result<Vec<Option<Marker>>, ReadError> {
-        if self.watermark == 0 {
+        if self.watermark == 0 || planted(Bug::NoMarkers) {
             return Ok(vec![None; identities.len()]);
         }
         let keys = identities.iter().map(|identity| rows::marker(&cx.chain, SCHEMA, identity)).collect();

@@ -8,6 +8,7 @@
 use super::cursor::{FileCursor, WINDOW, Window};
 use crate::Context;
 use crate::layout::{objects, rows};
+use crate::planted::{Bug, planted};
 use crate::record;
 use domain::hash::Hash;
 use domain::json::{Object, Value};
@@ -91,12 +92,17 @@ enum Found {
 
 impl Tail<'_> {
     async fn run(mut self) -> Result<(), TailError> {
-        // Before the old file is read to its end: what was appended to it before it was renamed is
-        // seen then.
+        // The place first: a name that was looked up before somebody else moved the place may belong to
+        // a file that was left already. Then the name, before the old file is read to its end: what was
+        // appended to it before it was renamed is seen then.
+        let place = FileCursor::load(self.cx, &self.place).await?;
         let current = self.log.current().await?;
-        let (before, version) = match FileCursor::load(self.cx, &self.place).await? {
+        let (before, version) = match place {
             None => (None, None),
             Some((mut cursor, version)) => {
+                if cursor.offset == 0 && planted(Bug::LifeIsNotKept) {
+                    cursor = FileCursor::start(None, &cursor.file, self.cx.ids.nonce());
+                }
                 let mut found = self.look(&mut cursor).await?;
                 if let (Found::Gone, Some(id)) = (found, &current) {
                     // The same bytes under another id: moved to another disk, or back from a backup.
@@ -203,6 +209,11 @@ impl Tail<'_> {
             if kept == MAX_KEPT {
                 break;
             }
+        }
+        if planted(Bug::PlaceBeforeQueue) {
+            let mut ahead = cursor.clone();
+            ahead.move_over(&lines[..step]);
+            self.cx.table.put(&self.place, ahead.to_value(), Condition::Any).await?;
         }
         record::queue(self.cx, &drafts).await?;
         cursor.counts.events += drafts.len() as u64;

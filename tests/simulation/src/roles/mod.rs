@@ -1,0 +1,12 @@
+//! Processes that runs are made of. Each is what a function or a client of the product does, over
+//! and over, with what it knows only from answers.
+
+mod events;
+mod readers;
+mod tails;
+mod writers;
+
+pub(crate) use events::Stream;
+pub(crate) use readers::{auditor, lister};
+pub(crate) use tails::{log_writer, tailer};
+pub(crate) use writers::{appender, deriver, drainer, producer_of_nonsense, rebuilder, recorder, redriver, signer};

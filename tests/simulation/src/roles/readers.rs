@@ -1,0 +1,115 @@
+//! Whoever reads while others write: lists page by page, verifies, follows by `seq`.
+
+use crate::checker::Checker;
+use crate::node::Node;
+use crate::sim::Sim;
+use domain::line::LineView;
+use domain::time::Timestamp;
+use domain::verify::Status;
+use services::list::{self, Page, Query};
+use services::verify::{Request, verify};
+
+/// Lists everything, page by page, `walks` times. What was chained when a walk began is in it, once,
+/// newest first; what was chained after its first page is not.
+pub(crate) fn lister(sim: &mut Sim, name: &str, walks: u32) {
+    sim.client(name, move |node| async move {
+        for _ in 0..walks {
+            walk(&node).await;
+            node.rest(4000).await;
+        }
+    });
+}
+
+async fn walk(node: &Node) {
+    let cx = node.context();
+    let limit = node.draw(|dice| 1 + dice.place(6));
+    let mut query = Query { limit, before: None, cursor: None, caller: "anna".to_owned() };
+    let mut walk = Walk { known_before: node.world().checker().head(), known_after: None, listed: Vec::new() };
+    loop {
+        match list::list(&cx, &query).await {
+            Err(_) => {
+                node.world().mark("list: again");
+                node.rest(1000).await;
+            }
+            Ok(page) => {
+                query.cursor = page.cursor.clone();
+                let looked_at = walk.look_at(&mut node.world().checker(), &page);
+                match looked_at {
+                    Ok(()) if query.cursor.is_some() => node.rest(500).await,
+                    Ok(()) => return,
+                    Err(what) => return node.world().checker().fail(what),
+                }
+            }
+        }
+    }
+}
+
+/// What one walk has seen.
+struct Walk {
+    /// Events that were chained when it began.
+    known_before: u64,
+    /// Events that were chained when its first page was there.
+    known_after: Option<u64>,
+    listed: Vec<(Timestamp, u64)>,
+}
+
+impl Walk {
+    fn look_at(&mut self, checker: &mut Checker, page: &Page) -> Result<(), String> {
+        let known_after = *self.known_after.get_or_insert(checker.head());
+        for line in &page.lines {
+            let found = LineView::of(line).and_then(|view| {
+                let at = Timestamp::parse(std::str::from_utf8(view.at).ok()?).ok()?;
+                Some((at, view.seq))
+            });
+            let found = found.ok_or("a list gave out what is no line")?;
+            if checker.line(found.1) != Some(line.as_slice()) {
+                return Err(format!("a list gave out another event {}", found.1));
+            }
+            if self.listed.last().is_some_and(|before| *before <= found) {
+                return Err(format!("a list gave out {found:?} behind {:?}", self.listed.last()));
+            }
+            if found.1 > known_after {
+                return Err(format!("a list gave out event {}, chained after its first page", found.1));
+            }
+            self.listed.push(found);
+        }
+        if page.cursor.is_some() {
+            let empty = page.lines.is_empty() && !page.stopped_early;
+            return if empty { Err("an empty page says that there is more".to_owned()) } else { Ok(()) };
+        }
+        let skipped = (1..=self.known_before).find(|seq| !self.listed.iter().any(|found| found.1 == *seq));
+        skipped.map_or(Ok(()), |seq| Err(format!("a list skipped event {seq} of {}", self.known_before)))
+    }
+}
+
+/// Verifies and exports while others write: what is under way is never a break.
+pub(crate) fn auditor(sim: &mut Sim, name: &str, rounds: u32) {
+    sim.client(name, move |node| async move {
+        let cx = node.context();
+        for _ in 0..rounds {
+            match verify(&cx, Request::with_threads(0), |_, _| ()).await {
+                Ok(report) if report.status() == Status::Broken => {
+                    node.world().checker().fail(format!("a false alarm: {:?}", report.first_break));
+                }
+                Ok(_) => follow(&node).await,
+                Err(_) => node.world().mark("verify: again"),
+            }
+            node.rest(10_000).await;
+        }
+    });
+}
+
+/// Exports everything from the first event on.
+async fn follow(node: &Node) {
+    let Ok(mut export) = services::export::Export::start(&node.context(), 1, None).await else { return };
+    let mut seq = 0;
+    while let Ok(Some(lines)) = export.next().await {
+        for line in lines.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            seq += 1;
+            let mut checker = node.world().checker();
+            if checker.line(seq) != Some(line) {
+                return checker.fail(format!("an export gave out another event {seq}"));
+            }
+        }
+    }
+}
