@@ -1,4 +1,4 @@
-//! Many processes on one data directory: racing, killed at any acknowledgement, without disk space.
+//! Many processes on one data directory: racing, and without disk space.
 
 use domain::line::LineView;
 use domain::verify::Status;
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use support::draft;
 
 fn worker(data: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-    command.arg(data).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_under-fire"));
+    command.arg("worker").arg(data).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -74,103 +74,6 @@ fn eight_processes_offer_each_event_twice_and_it_is_chained_once() {
     assert_each_once(folder.path(), 0..EVENTS, 0);
 }
 
-/// What one slot of the kill loop does over and over.
-struct Slot {
-    arguments: fn(u64) -> Vec<String>,
-    runs: u64,
-}
-
-const BATCHES: u64 = 30;
-
-fn range(mode: &str, run: u64) -> Vec<String> {
-    // Each run starts again at its first event: what was acknowledged before is offered again.
-    let from = run / 12 * 500;
-    vec![mode.into(), from.to_string(), (from + BATCHES * 25).to_string(), "25".into()]
-}
-
-#[test]
-fn killed_at_any_acknowledgement_nothing_is_lost_and_nothing_is_twice() {
-    const SLOTS: [Slot; 5] = [
-        Slot { arguments: |run| range("append", run), runs: 80 },
-        Slot { arguments: |run| range("append", run + 7), runs: 80 },
-        Slot { arguments: |run| range("record", run + 24), runs: 80 },
-        Slot { arguments: |_| vec!["pump".into()], runs: 60 },
-        Slot { arguments: |_| vec!["sign".into()], runs: 20 },
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    let (kills, shift) = (AtomicU64::new(0), AtomicI64::new(0));
-    let mut acked: BTreeSet<u64> = BTreeSet::new();
-    std::thread::scope(|scope| {
-        let (kills, shift, data) = (&kills, &shift, folder.path());
-        let run_slot = move |(number, slot): (u64, &Slot)| {
-            let mut acked = BTreeSet::new();
-            for run in 0..slot.runs {
-                // Later processes have later clocks, so that messages which a killed one held are free.
-                let shift = shift.fetch_add(61_000, Ordering::SeqCst).to_string();
-                let arguments = (slot.arguments)(run);
-                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                let child = worker(data, &arguments).env("CLOCK_SHIFT_MILLIS", shift).spawn().unwrap();
-                let kill_at = (number * 5 + run * 3) % 7 + 1;
-                if kill_at_acknowledgement(child, kill_at, &mut acked) {
-                    kills.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-            acked
-        };
-        let slots: Vec<_> = (0..).zip(&SLOTS).map(|slot| scope.spawn(move || run_slot(slot))).collect();
-        for slot in slots {
-            acked.extend(slot.join().unwrap());
-        }
-    });
-    assert!(kills.load(Ordering::SeqCst) >= 200, "{kills:?} kills");
-    assert!(acked.len() > 1000, "{}", acked.len());
-    // Everything that was ever acknowledged, to a caller or into the queue, is drained and there.
-    let shift = shift.load(Ordering::SeqCst) + 61_000;
-    for _ in 0..2 {
-        let pump = worker(folder.path(), &["pump"]).env("CLOCK_SHIFT_MILLIS", shift.to_string()).output().unwrap();
-        assert!(pump.status.success(), "{}", String::from_utf8_lossy(&pump.stderr));
-    }
-    let offered = 0..range_end();
-    let to_chain: BTreeSet<u64> = offered.collect();
-    assert!(acked.is_subset(&to_chain));
-    let chained = chained_of(folder.path(), &to_chain);
-    assert!(acked.is_subset(&chained), "lost: {:?}", acked.difference(&chained).take(5).collect::<Vec<_>>());
-    assert_each_once(folder.path(), chained.into_iter(), 0);
-}
-
-fn range_end() -> u64 {
-    (80 + 24) / 12 * 500 + BATCHES * 25
-}
-
-/// Reads acknowledgements; kills at the k-th. Says whether it had to.
-fn kill_at_acknowledgement(mut child: Child, k: u64, acked: &mut BTreeSet<u64>) -> bool {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    for _ in 0..k {
-        match lines.next() {
-            Some(Ok(line)) => acked.extend(acknowledged(&line)),
-            _ => {
-                let output = child.wait_with_output().unwrap();
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-                return false;
-            }
-        }
-    }
-    child.kill().unwrap();
-    // What was written before the kill was acknowledged, too.
-    acked.extend(
-        lines
-            .map_while(Result::ok)
-            .flat_map(|line| if line_is_whole(&line) { acknowledged(&line) } else { Vec::new() }),
-    );
-    child.wait().unwrap();
-    true
-}
-
-/// A kill may cut the last line short; a batch has 25 numbers.
-fn line_is_whole(line: &str) -> bool {
-    line.split(' ').count() == 26
-}
-
 fn chained_of(data: &Path, events: &BTreeSet<u64>) -> BTreeSet<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -191,7 +94,7 @@ fn a_full_disk_costs_nothing_that_was_acknowledged() {
     // The limit of the shell counts KiB; ignored, the signal becomes an error of the write.
     let script = "trap '' XFSZ; ulimit -f 1500; exec \"$0\" \"$@\"";
     let limited = Command::new("bash")
-        .args(["-c", script, env!("CARGO_BIN_EXE_worker")])
+        .args(["-c", script, env!("CARGO_BIN_EXE_under-fire"), "worker"])
         .arg(folder.path())
         .args(["append", "0", "100000", "100"])
         .output()
