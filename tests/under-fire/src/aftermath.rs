@@ -44,6 +44,27 @@ pub async fn of_life(data: &Path, acks: &Acks, had_content: bool) -> Result<(), 
     check::bucket_whole(&cx, &chain).await
 }
 
+/// A process that lived on after an error has taken away what it had begun.
+///
+/// # Errors
+/// Files that it left behind.
+pub fn nothing_unfinished(folder: &Path) -> Result<(), Finding> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).map_err(|e| e.to_string())? {
+            let path = entry.map_err(|e| e.to_string())?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(".tmp") || name.contains(".new-") {
+                return Err(format!("{} was left behind", path.display()));
+            }
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Of so many objects that were put into a bucket.
 ///
 /// # Errors

@@ -78,8 +78,11 @@ pub struct Run {
 /// # Errors
 /// What to do about it.
 pub fn is_there() -> Result<(), Finding> {
-    let tried = Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "true"]).output();
-    match tried {
+    can_trace("strace")
+}
+
+fn can_trace(strace: &str) -> Result<(), Finding> {
+    match Command::new(strace).args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "true"]).output() {
         Err(error) => Err(format!("strace cannot be run ({error}); run `cargo xtask setup`, which installs it")),
         Ok(output) if !output.status.success() => Err(format!(
             "strace may not trace a process here; a container needs the capability SYS_PTRACE \
@@ -107,9 +110,10 @@ pub fn run(
     let stdout = fs::File::create(&said).map_err(|e| e.to_string())?;
     // A name that this machine does not have is left out.
     let traced: Vec<String> = CALLS.iter().chain(&["writev"]).map(|call| format!("?{call}")).collect();
+    // Not with `--seccomp-bpf`, which is faster and forgets most signals that it should inject.
     // A guard against hangs, which are findings; nothing else depends on time.
     let mut command = Command::new("timeout");
-    command.args(["120", "strace", "-f", "-qq", "-y", "-s", "16", "--seccomp-bpf", "-e", "signal=none", "-o"]);
+    command.args(["120", "strace", "-f", "-qq", "-y", "-s", "16", "-e", "signal=SIGKILL", "-o"]);
     command.arg(&log).arg("-e").arg(format!("trace={}", traced.join(",")));
     if let Some(Injection { call, nth, fault }) = injection {
         command.arg("-e").arg(format!("inject={call}:{}:when={nth}", fault.as_str()));
@@ -135,4 +139,17 @@ pub fn run(
         succeeded: output.status.success(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_strace_it_says_what_to_do() {
+        let error = can_trace("no-such-program").unwrap_err();
+        assert!(error.contains("cargo xtask setup"), "{error}");
+        let error = can_trace("false").unwrap_err();
+        assert!(error.contains("SYS_PTRACE"), "{error}");
+    }
 }

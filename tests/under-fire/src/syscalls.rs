@@ -155,9 +155,9 @@ fn spread(rows: &[Row], number: usize) -> Vec<(usize, Injection)> {
     let rounds = Fault::ALL.len() * 3;
     for round in 0..rounds {
         for (i, row) in rows.iter().enumerate() {
-            // Both step by one from row to row, and one of them more from round to round.
+            // In nine rounds each row has all pairs; from row to row they begin with another.
             let fault = Fault::ALL[(i + round) % 3];
-            let nth = [1, row.invocations.div_ceil(2), row.invocations][(i + round + round / 3) % 3];
+            let nth = [1, row.invocations.div_ceil(2), row.invocations][(i / 3 + round + round / 3) % 3];
             let injection = (i, Injection { call: row.call.clone(), nth, fault });
             if chosen.len() < number && !chosen.contains(&injection) {
                 chosen.push(injection);
@@ -239,6 +239,9 @@ impl<'a> Range<'a> {
         }
         let bucket = data.join(if work == "put" { check::OBJECTS } else { "bucket" });
         let tell = |finding| format!("{finding}; it had said {:?} {}", run.acks.failed, run.stderr);
+        if !run.killed {
+            aftermath::nothing_unfinished(&data).map_err(tell)?;
+        }
         synced_before_said(&run.calls, &bucket).map_err(tell)?;
         crate::block_on(async {
             match work {
@@ -280,8 +283,10 @@ mod tests {
             assert!(chosen.iter().filter(|(of, _)| *of == i).count() >= 2, "{}", row.call);
         }
         for fault in Fault::ALL {
-            let nths: BTreeSet<bool> = chosen.iter().filter(|c| c.1.fault == fault).map(|c| c.1.nth == 1).collect();
-            assert_eq!(nths.len(), 2, "{fault:?} at the first and at later ones");
+            let of_fault = chosen.iter().filter(|(_, injection)| injection.fault == fault);
+            let ends: BTreeSet<_> =
+                of_fault.map(|(i, Injection { nth, .. })| (*nth == 1, *nth == rows[*i].invocations)).collect();
+            assert_eq!(ends.len(), 3, "{fault:?} at the first, a middle and the last");
         }
         assert_eq!(spread(&rows, 1000).len(), 16 * 9, "all of them, in the end");
     }

@@ -79,6 +79,8 @@ struct File {
     lost: Ranges,
     /// The end of the newest write. What was lost beyond it belongs to no transaction any more.
     end: u64,
+    /// Its writer said that it failed, and has not written since: nobody relies on what is in doubt.
+    given_up: bool,
 }
 
 impl File {
@@ -86,11 +88,11 @@ impl File {
         let to = from + length;
         self.lost = without(&self.lost, from, to);
         self.dirty.insert((from, to));
-        (self.position, self.end) = (to, to);
+        (self.position, self.end, self.given_up) = (to, to, false);
     }
 
     fn is_safe(&self) -> bool {
-        self.dirty.is_empty() && self.lost.iter().all(|(from, _)| *from >= self.end)
+        self.given_up || self.dirty.is_empty() && self.lost.iter().all(|(from, _)| *from >= self.end)
     }
 }
 
@@ -146,6 +148,7 @@ pub fn synced_before_said(calls: &[Call], bucket: &Path) -> Result<(), Finding> 
                     must_fail = None;
                     // Its temporary file goes, and with it what was not synced.
                     files.retain(|path, _| !Path::new(path).starts_with(bucket));
+                    files.values_mut().for_each(|file| file.given_up = true);
                     unsynced_folders.clear();
                     continue;
                 }
@@ -182,6 +185,9 @@ mod tests {
     fn an_acknowledgement_follows_the_sync() {
         assert_eq!(judge(&[WRITE, SYNC, ACK].concat()), Ok(()));
         assert!(judge(&[WRITE, ACK, SYNC].concat()).is_err());
+        let failed = "6 writev(1</d/said>, [{iov_base=\"failed append\\n\", iov_len=6}], 1) = 6\n";
+        assert_eq!(judge(&[WRITE, failed, ACK].concat()), Ok(()), "another's");
+        assert!(judge(&[WRITE, failed, WRITE, ACK].concat()).is_err());
         let cut = "7 fsync(4</d/t-wal> <unfinished ...>\n6 x() = 0\n7 <... fsync resumed>) = 0\n";
         assert_eq!(judge(&[WRITE, cut, ACK].concat()), Ok(()));
     }

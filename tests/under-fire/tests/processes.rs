@@ -4,10 +4,8 @@ use domain::line::LineView;
 use domain::verify::Status;
 use services::verify::{Request, verify};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::process::{Command, Stdio};
 use support::draft;
 
 fn worker(data: &Path, arguments: &[&str]) -> Command {
