@@ -14,18 +14,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rounds on one data directory: a young one is verified quickly.
 const ROUNDS: u64 = 4;
-/// The events of a run of `append`, `record` or `pump`, in batches of 25.
-const EVENTS: u64 = 30 * 25;
+/// The events of a run, in batches.
+const EVENTS: u64 = 30 * BATCH;
+const BATCH: u64 = 25;
 
-/// The modes that run at once, each again and again: arguments of a round.
-const SLOTS: [(&str, fn(u64) -> Vec<u64>); 6] = [
-    // A round starts again among the events of the one before: what was acknowledged is offered again.
-    ("append", |round| vec![round * 200, round * 200 + EVENTS, 25]),
-    ("append", |round| vec![round * 200 + 100, round * 200 + 100 + EVENTS, 25]),
-    ("record", |round| vec![round * 200 + 500, round * 200 + 500 + EVENTS, 25]),
-    ("pump", |round| vec![round * 200 + 700, round * 200 + 700 + EVENTS, 25]),
-    ("sign", |round| vec![50_000 + round * 100, 50_000 + round * 100 + 40]),
-    ("put", |round| vec![round * 10, round * 10 + 40]),
+/// A mode that runs again and again while the others do, and which events or objects it is about.
+struct Slot {
+    mode: &'static str,
+    first: u64,
+    /// From the start of a round to that of the next: most begin again among what the last one had.
+    step: u64,
+    count: u64,
+}
+
+const SLOTS: [Slot; 6] = [
+    Slot { mode: "append", first: 0, step: 200, count: EVENTS },
+    Slot { mode: "append", first: 100, step: 200, count: EVENTS },
+    Slot { mode: "record", first: 500, step: 200, count: EVENTS },
+    Slot { mode: "pump", first: 700, step: 200, count: EVENTS },
+    Slot { mode: "sign", first: 50_000, step: 100, count: 40 },
+    Slot { mode: "put", first: 0, step: 10, count: 40 },
 ];
 
 /// What was done and found to be right.
@@ -75,8 +83,8 @@ pub fn run(program: &Path, kills: u64) -> Result<Outcome, Finding> {
         };
         place.fight().map_err(|finding| format!("data directory {}: {finding}", place.number))?;
         outcome.directories += 1;
-        for ((mode, _), killed) in SLOTS.iter().zip(&place.kills) {
-            *outcome.kills.entry(mode).or_default() += killed.load(Ordering::SeqCst);
+        for (slot, killed) in SLOTS.iter().zip(&place.kills) {
+            *outcome.kills.entry(slot.mode).or_default() += killed.load(Ordering::SeqCst);
         }
         let acked = place.acked();
         outcome.acked += (acked.chained.len() + acked.queued.len() + acked.signed.len() + acked.objects.len()) as u64;
@@ -97,14 +105,15 @@ impl Place<'_> {
     }
 
     fn run_slot(&self, slot: usize) -> Result<(), Finding> {
-        let (mode, arguments) = SLOTS[slot];
+        let Slot { mode, first, step, count } = SLOTS[slot];
         for round in 0..ROUNDS {
+            let from = first + round * step;
             let kill_at = (slot as u64 * 5 + round * 3 + self.number) % 7 + 1;
             let mut child = Command::new(self.program)
                 .arg("worker")
                 .arg(self.data)
                 .arg(mode)
-                .args(arguments(round).iter().map(u64::to_string))
+                .args([from, from + count, BATCH].map(|number| number.to_string()))
                 .env("CLOCK_SHIFT_MILLIS", self.later().to_string())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())

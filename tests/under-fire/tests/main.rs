@@ -1,6 +1,7 @@
 //! The share of the fire that every run of the tests takes.
 #![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
+mod checks;
 mod processes;
 
 use std::path::Path;
