@@ -17,9 +17,9 @@ use support::draft;
 /// The folder of the bucket whose objects are named by their hashes.
 pub const OBJECTS: &str = "objects";
 
-/// Object `i` and its key: from none to 300 KB, the same for the same number.
+/// Object `i` and its key: up to 1 MB, which takes a while to write; the same for the same number.
 pub fn object(i: u64) -> (String, Vec<u8>) {
-    let size = [0, 1, 500, 5_000, 70_000, 300_000][usize::try_from(i % 6).expect("small")];
+    let size = [0, 1, 500, 5_000, 70_000, 1_000_000][usize::try_from(i % 6).expect("small")];
     let noise = Hash::of(format!("object {i}").as_bytes()).0;
     let bytes: Vec<u8> = noise.iter().copied().cycle().take(size).chain(noise).collect();
     let name = Hash::of(&bytes).to_hex();
