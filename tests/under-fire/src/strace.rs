@@ -109,7 +109,8 @@ pub fn run(
     let (log, said) = (aside.join("strace.log"), aside.join("said"));
     let stdout = fs::File::create(&said).map_err(|e| e.to_string())?;
     // A name that this machine does not have is left out.
-    let traced: Vec<String> = CALLS.iter().chain(&["writev"]).map(|call| format!("?{call}")).collect();
+    let traced: Vec<String> =
+        CALLS.iter().chain(&["writev", "unlink", "unlinkat"]).map(|call| format!("?{call}")).collect();
     // Not with `--seccomp-bpf`, which is faster and forgets most signals that it should inject.
     // A guard against hangs, which are findings; nothing else depends on time.
     let mut command = Command::new("timeout");

@@ -1,5 +1,6 @@
 //! What `strace` saw of a process, and the rule it is held against: nothing is acknowledged before all
-//! that was written is synced, and what was lost by a failed sync is written again before.
+//! that was written is synced, what was lost by a failed sync is written again before, and no log is
+//! deleted before the database that it was copied to is synced.
 
 use crate::Finding;
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,6 +143,14 @@ pub fn synced_before_said(calls: &[Call], bucket: &Path) -> Result<(), Finding> 
                 }
                 unsynced_folders.extend(Path::new(to).parent().map(|folder| folder.display().to_string()));
             }
+            ("unlink" | "unlinkat", true) => {
+                let gone = call.arguments.split('"').nth(1).unwrap_or_default();
+                files.remove(gone);
+                let copied_to = gone.strip_suffix("-wal").and_then(|database| files.get(database));
+                if copied_to.is_some_and(|file| !file.dirty.is_empty() || !file.lost.is_empty()) {
+                    return Err(format!("{gone} was deleted before what was copied from it was synced"));
+                }
+            }
             ("writev", _) => {
                 let said = call.arguments.split('"').nth(1).unwrap_or_default();
                 if said.starts_with("failed") {
@@ -196,6 +205,17 @@ mod tests {
     fn what_a_failed_sync_lost_is_written_again_first() {
         assert!(judge(&[WRITE, FAILED, SYNC, ACK].concat()).is_err(), "the second sync knows nothing of it");
         assert_eq!(judge(&[WRITE, FAILED, WRITE, SYNC, ACK].concat()), Ok(()));
+    }
+
+    #[test]
+    fn a_log_is_deleted_after_its_database_is_synced() {
+        let copy = "7 pwrite64(3</d/t>, \"a\", 1, 0) = 1\n";
+        let sync = "7 fsync(3</d/t>) = 0\n";
+        let failed = "7 fsync(3</d/t>) = -1 EIO (Input/output error) (INJECTED)\n";
+        let delete = "7 unlink(\"/d/t-wal\") = 0\n";
+        assert_eq!(judge(&[copy, sync, delete].concat()), Ok(()));
+        assert!(judge(&[copy, delete].concat()).is_err());
+        assert!(judge(&[copy, failed, delete].concat()).is_err());
     }
 
     #[test]
