@@ -126,11 +126,12 @@ pub fn run(
     }
     command.arg(program).arg("worker").arg(data).args(arguments);
     let output = command.stdout(stdout).stderr(Stdio::piped()).output().map_err(|e| e.to_string())?;
-    if output.status.code() == Some(124) {
-        return Err("it hung".to_owned());
-    }
     let log = fs::read_to_string(&log).map_err(|e| format!("strace left no log: {e}"))?;
     let said = fs::read_to_string(&said).map_err(|e| e.to_string())?;
+    if output.status.code() == Some(124) {
+        let last: Vec<&str> = log.lines().rev().take(4).collect();
+        return Err(format!("it hung; it had said {said:?}, and these were its last calls: {last:#?}"));
+    }
     let killed = log.lines().any(|line| line.ends_with("+++ killed by SIGKILL +++"));
     Ok(Run {
         acks: Acks::of(&said),
