@@ -120,6 +120,7 @@ fn wait_for(number: usize) {
     while threads() > number {
         // Not by system calls: each of them stops a traced process twice.
         (0..100_000).for_each(|_| std::hint::spin_loop());
+        std::thread::yield_now();
     }
 }
 

@@ -112,9 +112,10 @@ pub fn run(
     let traced: Vec<String> =
         CALLS.iter().chain(&["writev", "unlink", "unlinkat"]).map(|call| format!("?{call}")).collect();
     // Not with `--seccomp-bpf`, which is faster and forgets most signals that it should inject.
-    // A guard against hangs, which are findings; nothing else depends on time.
+    // A guard against hangs, which are findings; nothing else depends on time. A disk that many share
+    // can take minutes for one sync.
     let mut command = Command::new("timeout");
-    command.args(["120", "strace", "-f", "-qq", "-y", "-s", "16", "-e", "signal=SIGKILL", "-o"]);
+    command.args(["900", "strace", "-f", "-qq", "-y", "-s", "16", "-e", "signal=SIGKILL", "-o"]);
     command.arg(&log).arg("-e").arg(format!("trace={}", traced.join(",")));
     if let Some(Injection { call, nth, fault }) = injection {
         command.arg("-e").arg(format!("inject={call}:{}:when={nth}", fault.as_str()));
