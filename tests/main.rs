@@ -7,7 +7,6 @@ mod functions;
 mod http;
 mod lambda;
 mod layers;
-mod processes;
 mod services;
 mod vectors;
 mod verifier;

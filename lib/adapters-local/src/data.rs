@@ -228,6 +228,10 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, 
         }
         File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
-    write().map_err(failed)?;
+    write().map_err(|error| {
+        // It may hold a key, and nobody would ever use it.
+        let _ = fs::remove_file(&aside);
+        failed(error)
+    })?;
     fs::read(path).map_err(failed)
 }

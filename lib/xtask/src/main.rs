@@ -44,9 +44,10 @@ fn ci() -> bool {
 const INFRA_PYTHON: &str = "target/infra/bin/python";
 
 /// Installs what the tests need beside Rust: Python environments for the independent verifier, for
-/// cargo-lambda and for the checks of the template, and curl for the README's tour.
+/// cargo-lambda and for the checks of the template, curl for the README's tour, and strace, which lets
+/// system calls fail.
 fn setup() -> bool {
-    (is_there("curl") || debian(&["curl"]))
+    ["curl", "strace"].iter().all(|program| is_there(program) || debian(&[program]))
         && environment("target/verifier", "tests/verifier/requirements.txt")
         && environment("target/tools", "tests/tools/requirements.txt")
         && environment("target/infra", "tests/infra/requirements.txt")

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(text) => {
-            esay!("{text}");
+            eprintln!("{text}");
             ExitCode::from(2)
         }
     }
