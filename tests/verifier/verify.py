@@ -191,6 +191,7 @@ def judge(walk, checkpoints, anchors, ring):  # checkpoints: None where none are
             counting[said["n"]], changed, last, last_digest = each, [], said, each.digest
         elif not each.counts:
             changed.append(each)
+    newest = max(last["n"] + len(changed), *counting, 0)
     anchors = [Checkpoint(raw, ring, walk) for raw in anchors]
     our_anchors = [anchor for anchor in anchors if anchor.is_ours]
     found = [(each["seq"], each) for each in walk.breaks]
@@ -199,7 +200,7 @@ def judge(walk, checkpoints, anchors, ring):  # checkpoints: None where none are
         one_event = twin.head_seq == seq and twin.said["headHash"] != anchor.said["headHash"]
         if twin.raw != anchor.raw and not one_event:
             twin.report("checkpoint-chain-mismatch")
-        if checkpoints is not None and n > max(counting, default=0) and seq in walk.hashes:
+        if checkpoints is not None and n > newest and seq in walk.hashes:
             found.append((seq, {"kind": "checkpoint-chain-mismatch", "headSeq": seq}))
     found += [(each.place, its_break) for each in given + anchors for its_break in each.breaks]
     found.sort(key=lambda entry: (entry[0], RANKS.get(entry[1]["kind"], 0)))

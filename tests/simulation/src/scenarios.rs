@@ -2,8 +2,8 @@
 //! crash points, the end and its checks, is the same for all.
 
 use crate::roles::{
-    Stream, appender, auditor, deriver, drainer, lister, log_writer, producer_of_nonsense, rebuilder, recorder,
-    redriver, signer, tailer,
+    Stream, appender, auditor, deriver, drainer, forgetful, lister, log_writer, producer_of_nonsense, rebuilder,
+    recorder, redriver, signer, tailer,
 };
 use crate::sim::Sim;
 
@@ -132,8 +132,8 @@ fn dead_letters(sim: &mut Sim) {
     let seed = sim.draw(|dice| dice.next());
     recorder(sim, "client a", Stream::new(seed, false).batches(0, 6, 2));
     recorder(sim, "client b", Stream::new(seed, true).batches(0, 6, 3));
-    drainer(sim, "drainer a");
-    drainer(sim, "drainer b");
+    drainer(sim, "drainer");
+    forgetful(sim, "forgetful");
     redriver(sim, "redriver a");
     redriver(sim, "redriver b");
     signer(sim, "signer");

@@ -56,6 +56,7 @@ const SOMETIMES: &[&str] = &[
     "queue: comes back although acknowledged",
     "queue: gives little",
     "queue: message doubled",
+    "queue: messages forgotten",
     "queue: part of a batch not sent",
     "queue: reordered",
     "read: lost",

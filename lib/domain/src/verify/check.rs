@@ -8,11 +8,11 @@ use crate::event::{Event, HASH_MEMBER_BYTES};
 use crate::hash::Hash;
 use crate::line::TextView;
 use crate::merkle;
-use flate2::bufread::{GzDecoder, MultiGzDecoder};
+use flate2::bufread::GzDecoder;
 use memchr::memchr;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
-use std::io::Read;
+use std::io::{self, Read};
 
 /// Plain bytes that a block may unpack to before it is taken for a bomb.
 const MAX_BLOCK_PLAIN: u64 = 2 * crate::block::MAX_PLAIN_BYTES as u64;
@@ -112,7 +112,11 @@ fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
     if header.is_err() {
         checked.items.push(Item::Damage);
     }
-    let ranges = header.as_ref().ok().and_then(|h| member_ranges(&h.members, body.len()));
+    // A header that cuts a whole body elsewhere than between its gzip members is wrong about them; the
+    // body is not damaged by that.
+    let ranges = header.as_ref().ok().and_then(|h| member_ranges(&h.members, body.len())).filter(|ranges| {
+        ranges.iter().all(|range| members_in(&body[range.clone()]) == Some(1)) || members_in(body).is_none()
+    });
     let all = 0..body.len();
     let whole = std::slice::from_ref(&all);
     let mut lines = Lines::of(options, &mut checked);
@@ -124,7 +128,7 @@ fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
         let member = &body[range.clone()];
         let sound = unpacker.unpack(member, &mut plain).is_ok() || {
             plain.clear();
-            unpack_leniently(member, ranges.is_none(), &mut plain)
+            unpack_leniently(member, &mut plain)
         };
         if sound {
             plain_events.push(lines.take(&plain));
@@ -152,14 +156,42 @@ fn check_block(n: u64, row: &[u8], options: &super::Options) -> Checked {
 }
 
 /// Unpacks what any gzip reader would, so that a body that somebody packed anew still shows which of
-/// its lines was touched. What could be read stays in `plain`.
-fn unpack_leniently(bytes: &[u8], many: bool, plain: &mut Vec<u8>) -> bool {
-    let read = if many {
-        MultiGzDecoder::new(bytes).take(MAX_BLOCK_PLAIN).read_to_end(plain)
-    } else {
-        GzDecoder::new(bytes).take(MAX_BLOCK_PLAIN).read_to_end(plain)
-    };
-    read.is_ok() && (plain.len() as u64) < MAX_BLOCK_PLAIN
+/// its lines was touched. What could be read stays in `plain`, which was empty.
+fn unpack_leniently(bytes: &[u8], plain: &mut Vec<u8>) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let mut member = GzDecoder::new(rest);
+        let (whole, left) = (plain.len(), MAX_BLOCK_PLAIN - plain.len() as u64);
+        if member.by_ref().take(left).read_to_end(plain).is_err() {
+            // A read that fails keeps back what it had unpacked before the damage; one of a byte has nothing.
+            plain.truncate(whole);
+            let (mut again, mut byte) = (GzDecoder::new(rest).take(left), [0]);
+            while again.read(&mut byte).is_ok_and(|read| read == 1) {
+                plain.push(byte[0]);
+            }
+            return false;
+        }
+        if plain.len() as u64 >= MAX_BLOCK_PLAIN {
+            return false;
+        }
+        rest = member.into_inner();
+    }
+    !bytes.is_empty()
+}
+
+/// How many gzip members these bytes are; `None` if they are anything else.
+fn members_in(bytes: &[u8]) -> Option<usize> {
+    let (mut rest, mut left, mut members) = (bytes, MAX_BLOCK_PLAIN, 0);
+    while !rest.is_empty() {
+        let mut member = GzDecoder::new(rest);
+        left -= io::copy(&mut member.by_ref().take(left), &mut io::sink()).ok()?;
+        if left == 0 {
+            return None;
+        }
+        rest = member.into_inner();
+        members += 1;
+    }
+    Some(members)
 }
 
 struct Lines<'a> {

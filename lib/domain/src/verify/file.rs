@@ -5,7 +5,7 @@ use super::{Checked, Chunk, Evidence, Options, Pool, Report, Scratch, Walk};
 use crate::line::LineView;
 use crate::names::ChainName;
 use memchr::{memchr, memrchr};
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// Bytes that are checked at once: few enough to stay in a core's cache from the read to the last
 /// hash.
@@ -32,8 +32,13 @@ pub fn verify_lines(
     scratch: Option<Box<dyn Scratch>>,
     mut progress: impl FnMut(u64),
 ) -> Result<Report, FileError> {
+    let mut carry = Vec::new();
     let chain = match chain {
-        None => chain_of_first_line(lines.fill_buf()?),
+        None => {
+            // However little the reader gives at once, the first line says whose checkpoints count.
+            lines.by_ref().take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut carry)?;
+            chain_of_line(&carry)
+        }
         chain => chain,
     };
     let mut walk = Walk::new(options.clone(), chain, scratch);
@@ -42,8 +47,11 @@ pub fn verify_lines(
     }
     let pool = Pool::new(options);
     let mut joiner = Joiner { walk, pool, options, checkpoints: checkpoints.into_iter() };
-    let mut carry = Vec::new();
-    let mut read_bytes = 0;
+    let mut read_bytes = carry.len() as u64;
+    if carry.ends_with(b"\n") {
+        joiner.take_line(&carry)?;
+        carry.clear();
+    }
     loop {
         let buffer = match lines.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -81,10 +89,11 @@ pub fn verify_lines(
     joiner.finish()
 }
 
-/// The chain that the file says it is of, to hold its checkpoints against.
-fn chain_of_first_line(buffer: &[u8]) -> Option<ChainName> {
-    let line = &buffer[..memchr(b'\n', buffer)?];
-    ChainName::new(std::str::from_utf8(LineView::of(line)?.chain).ok()?).ok()
+/// The chain that a file says it is of, to hold its checkpoints against; a line whose own hash does not
+/// hold is not believed.
+fn chain_of_line(line: &[u8]) -> Option<ChainName> {
+    let view = LineView::of(line.strip_suffix(b"\n")?).filter(|view| view.computed_hash() == view.hash)?;
+    ChainName::new(std::str::from_utf8(view.chain).ok()?).ok()
 }
 
 struct Joiner<'a, I> {

@@ -39,3 +39,6 @@ pub struct Options {
     /// Threads that check runs; 0 checks on the caller's.
     pub threads: usize,
 }
+
+#[cfg(test)]
+mod tests;

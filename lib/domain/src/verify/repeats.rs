@@ -11,15 +11,24 @@ pub trait Scratch: Read + Write + Seek + Send {}
 
 impl<T: Read + Write + Seek + Send> Scratch for T {}
 
-/// Bytes of one record: fingerprint and `seq`.
-const RECORD: usize = 24;
+/// Bytes of one record: fingerprint, `seq` and block.
+const RECORD: usize = 32;
 /// Records held in memory: 12 MiB.
-const RUN_RECORDS: usize = 512 * 1024;
+const RUN_RECORDS: usize = 384 * 1024;
 /// Records that a merge reads from one run at a time.
 const READ_RECORDS: usize = 512;
 
+/// What stands for the block of a line that stands in none.
+const NO_BLOCK: u64 = u64::MAX;
+
+/// A pair that was met: its fingerprint, the `seq` of its event and the block that holds it.
+type Record = (Fingerprint, u64, u64);
+
+/// The `seq` of an event and the block that holds it.
+type Place = (u64, Option<u64>);
+
 pub(super) struct Repeats {
-    buffer: Vec<(Fingerprint, u64)>,
+    buffer: Vec<Record>,
     run_records: usize,
     runs: Vec<Run>,
     scratch: Option<Box<dyn Scratch>>,
@@ -30,7 +39,7 @@ pub(super) struct Repeats {
 struct Run {
     at: u64,
     left: usize,
-    read: Vec<(Fingerprint, u64)>,
+    read: Vec<Record>,
 }
 
 impl Repeats {
@@ -43,8 +52,8 @@ impl Repeats {
         Self { run_records, ..Self::new(Some(scratch)) }
     }
 
-    pub(super) fn add(&mut self, fingerprint: Fingerprint, seq: u64) -> io::Result<()> {
-        self.buffer.push((fingerprint, seq));
+    pub(super) fn add(&mut self, fingerprint: Fingerprint, seq: u64, block: Option<u64>) -> io::Result<()> {
+        self.buffer.push((fingerprint, seq, block.unwrap_or(NO_BLOCK)));
         if self.buffer.len() < self.run_records {
             return Ok(());
         }
@@ -54,10 +63,11 @@ impl Repeats {
         let mut out = Vec::with_capacity(64 * 1024);
         for part in self.buffer.chunks(2048) {
             out.clear();
-            for (fingerprint, seq) in part {
+            for (fingerprint, seq, block) in part {
                 out.extend_from_slice(&fingerprint.0.to_be_bytes());
                 out.extend_from_slice(&fingerprint.1.to_be_bytes());
                 out.extend_from_slice(&seq.to_be_bytes());
+                out.extend_from_slice(&block.to_be_bytes());
             }
             scratch.write_all(&out)?;
         }
@@ -67,15 +77,15 @@ impl Repeats {
         Ok(())
     }
 
-    /// The `seq` of every event whose pair stood before, ascending, at most `most` of them, and how
-    /// many there are.
-    pub(super) fn finish(mut self, most: usize) -> io::Result<(Vec<u64>, u64)> {
+    /// The `seq` and block of every event whose pair stood before, ascending, at most `most` of them,
+    /// and how many there are.
+    pub(super) fn finish(mut self, most: usize) -> io::Result<(Vec<Place>, u64)> {
         sort(&mut self.buffer);
         let (mut repeated, mut total) = (Vec::new(), 0);
         let mut before = None;
-        let mut note = |record: (Fingerprint, u64)| {
+        let mut note = |record: Record| {
             if before == Some(record.0) {
-                repeated.push(record.1);
+                repeated.push((record.1, Some(record.2).filter(|block| *block != NO_BLOCK)));
                 total += 1;
                 if repeated.len() > 2 * most {
                     repeated.sort_unstable();
@@ -106,7 +116,7 @@ impl Repeats {
         Ok((repeated, total))
     }
 
-    fn next_of(&mut self, run: usize) -> io::Result<Option<(Fingerprint, u64)>> {
+    fn next_of(&mut self, run: usize) -> io::Result<Option<Record>> {
         let run = &mut self.runs[run];
         if run.read.is_empty() && run.left > 0 {
             let records = run.left.min(READ_RECORDS);
@@ -121,7 +131,7 @@ impl Repeats {
                 .rev()
                 .map(|r| {
                     let word = |i: usize| u64::from_be_bytes(r[i * 8..i * 8 + 8].try_into().expect("8 bytes"));
-                    ((word(0), word(1)), word(2))
+                    ((word(0), word(1)), word(2), word(3))
                 })
                 .collect();
         }
@@ -130,7 +140,7 @@ impl Repeats {
 }
 
 /// By the whole record. Half a fingerprint tells nearly all of them apart and is quicker to compare.
-fn sort(records: &mut [(Fingerprint, u64)]) {
+fn sort(records: &mut [Record]) {
     records.sort_unstable_by_key(|record| record.0.0);
     for equal in records.chunk_by_mut(|a, b| a.0.0 == b.0.0).filter(|equal| equal.len() > 1) {
         equal.sort_unstable();
@@ -149,9 +159,10 @@ mod tests {
             let mut repeats = Repeats::with_runs_of(Box::new(io::Cursor::new(Vec::new())), run);
             let (mut seen, mut wanted) = (BTreeSet::new(), Vec::new());
             for (seq, id) in (1u64..).zip(&ids) {
-                repeats.add(*id, seq).unwrap();
+                let block = (seq % 3 > 0).then_some(seq / 4);
+                repeats.add(*id, seq, block).unwrap();
                 if !seen.insert(*id) {
-                    wanted.push(seq);
+                    wanted.push((seq, block));
                 }
             }
             prop_assert_eq!(repeats.finish(1000).unwrap(), (wanted.clone(), wanted.len() as u64));

@@ -44,9 +44,17 @@ pub enum Evidence {
 
 struct Pending {
     checkpoint: Checkpoint,
-    evidence: Evidence,
+    /// Which of the anchors it is; `None` for one of the chain's own.
+    anchor: Option<usize>,
     /// Whether it follows the one before.
     follows: bool,
+}
+
+/// A copy from outside the data whose signature counts.
+struct Anchor {
+    checkpoint: Checkpoint,
+    /// Whether its event was there.
+    met: bool,
 }
 
 /// One pass over a chain, in order.
@@ -65,7 +73,7 @@ pub struct Walk {
     damaged: bool,
     waiting: VecDeque<Pending>,
     chained: ChainedState,
-    anchors: Vec<Checkpoint>,
+    anchors: Vec<Anchor>,
     repeats: Repeats,
     name: Option<ChainName>,
     newest_signed: u64,
@@ -76,6 +84,8 @@ pub struct Walk {
 #[derive(Default)]
 struct ChainedState {
     n: u64,
+    /// The greatest so far; not the last where one was put out of order.
+    newest_n: u64,
     head_seq: u64,
     /// `None` after one that was changed: what it was is unknown.
     digest: Option<Hash>,
@@ -140,8 +150,8 @@ impl Walk {
             Evidence::Chained => self.chained_checkpoint(checkpoint),
             Evidence::Anchor => {
                 self.report.anchored |= !self.options.ring.is_empty();
-                self.anchors.push(checkpoint.clone());
-                self.wait(Pending { checkpoint, evidence, follows: true });
+                self.anchors.push(Anchor { checkpoint: checkpoint.clone(), met: false });
+                self.wait(Pending { checkpoint, anchor: Some(self.anchors.len() - 1), follows: true });
             }
         }
     }
@@ -160,6 +170,7 @@ impl Walk {
             Evidence::Chained => {
                 self.breaks.add_movable(found);
                 self.chained.n += 1;
+                self.chained.newest_n = self.chained.newest_n.max(self.chained.n);
                 self.chained.digest = None;
             }
         }
@@ -172,7 +183,7 @@ impl Walk {
             && before.digest.is_none_or(|digest| digest == checkpoint.prev_checkpoint)
             && checkpoint.head_seq > before.head_seq
             && before.at.is_none_or(|at| checkpoint.at >= at);
-        let disputed = self.anchors.iter().any(|anchor| {
+        let disputed = self.anchors.iter().map(|anchor| &anchor.checkpoint).any(|anchor| {
             anchor.n == checkpoint.n
                 && anchor.digest() != checkpoint.digest()
                 // About one event, the hash decides which of the two is wrong.
@@ -184,12 +195,13 @@ impl Walk {
         }
         self.chained = ChainedState {
             n: checkpoint.n,
+            newest_n: self.chained.newest_n.max(checkpoint.n),
             head_seq: self.chained.head_seq.max(checkpoint.head_seq),
             digest: Some(checkpoint.digest()),
             at: Some(checkpoint.at),
         };
         // Still held against the events: a removed neighbour says nothing against them.
-        self.wait(Pending { checkpoint, evidence: Evidence::Chained, follows });
+        self.wait(Pending { checkpoint, anchor: None, follows });
     }
 
     fn wait(&mut self, pending: Pending) {
@@ -265,7 +277,7 @@ impl Walk {
             }
         }
         for (external, seq) in externals {
-            self.repeats.add(external, seq)?;
+            self.repeats.add(external, seq, block)?;
         }
         self.expected_seq = Some(seq + 1);
         self.before = Some((prev_hash, prev_hash));
@@ -301,12 +313,15 @@ impl Walk {
             edge => *edge = None,
         }
         if holds && let Some(external) = external {
-            self.repeats.add(external, seq)?;
+            self.repeats.add(external, seq, block)?;
         }
         self.expected_seq = Some(seq + 1);
         self.before = Some((line.hash, line.computed.as_deref().copied().unwrap_or(line.hash)));
-        self.recorded_at = line.recorded_at;
-        self.chain.get_or_insert(line.chain);
+        if line.computed.is_none() {
+            // One that fails its own hash cannot be believed about these either.
+            self.recorded_at = line.recorded_at;
+            self.chain.get_or_insert(line.chain);
+        }
         self.report.head = Some((seq, line.hash));
         self.meet_checkpoints(seq, line.hash);
         Ok(())
@@ -373,6 +388,9 @@ impl Walk {
                 // Its event was not there, or it came too late: either is a break of its own.
                 continue;
             }
+            if let Some(anchor) = pending.anchor {
+                self.anchors[anchor].met = true;
+            }
             let root = self.edge.as_ref().map_or(checkpoint.root_hash, Edge::root);
             let found = if checkpoint.head_hash != hash {
                 Some((checkpoint.head_hash, hash))
@@ -385,7 +403,7 @@ impl Walk {
                 let found = Break::at_checkpoint(BreakKind::CheckpointHeadMismatch, seq).hashes(expected, actual);
                 self.breaks.add(found);
             } else if pending.follows && !self.options.ring.is_empty() {
-                self.report.checkpoints_verified += u64::from(pending.evidence == Evidence::Chained);
+                self.report.checkpoints_verified += u64::from(pending.anchor.is_none());
                 self.newest_signed = seq;
             }
         }
@@ -434,21 +452,24 @@ impl Walk {
                 }
             }
         }
-        for anchor in &self.anchors {
-            if self.options.all_checkpoints && anchor.n > self.chained.n && anchor.head_seq <= last {
-                let found = Break::at_checkpoint(BreakKind::CheckpointChainMismatch, anchor.head_seq);
+        for Anchor { checkpoint, met } in &self.anchors {
+            if self.options.all_checkpoints && checkpoint.n > self.chained.newest_n && *met {
+                let found = Break::at_checkpoint(BreakKind::CheckpointChainMismatch, checkpoint.head_seq);
                 self.breaks.add(found);
             }
         }
         let (repeated, total) = self.repeats.finish(1000)?;
         self.report.events_verified -= total;
-        for seq in repeated {
-            let found = Break { member: Some("externalId"), ..Break::at_event(BreakKind::EventOrderMismatch, seq) };
+        for (seq, block) in repeated {
+            let found = Break::at_event(BreakKind::EventOrderMismatch, seq);
+            let found = Break { block, member: Some("externalId"), ..found };
             self.breaks.add(found);
         }
         // A copy that vouches for what lies outside the range was not compared with anything.
         let first = self.report.first_seq.unwrap_or(0);
-        let within = |anchor: &Checkpoint| anchor.head_seq + 1 >= first && end.is_none_or(|end| anchor.head_seq <= end);
+        let within = |Anchor { checkpoint, .. }: &Anchor| {
+            checkpoint.head_seq >= first && end.is_none_or(|end| checkpoint.head_seq <= end)
+        };
         self.report.anchored &= self.anchors.iter().any(within);
         self.report.unsigned_tail = last - self.newest_signed.min(last);
         (self.report.breaks, self.report.breaks_total) = self.breaks.finish();

@@ -145,6 +145,19 @@ pub(crate) fn drainer(sim: &mut Sim, name: &str) {
     });
 }
 
+/// A function that is never done in time: it takes messages a few times, and none of them comes back
+/// but as a dead letter.
+pub(crate) fn forgetful(sim: &mut Sim, name: &str) {
+    sim.client(name, move |node| async move {
+        for _ in 0..4 {
+            if node.context().events.receive(10).await.is_ok_and(|messages| !messages.is_empty()) {
+                node.world().mark("queue: messages forgotten");
+            }
+            node.rest(30_000).await;
+        }
+    });
+}
+
 /// The function that derives.
 pub(crate) fn deriver(sim: &mut Sim, name: &str) {
     sim.daemon(name, move |node| async move {
