@@ -83,6 +83,7 @@ class Line:  # readable: step 1 of section 8 holds; believed: step 2 does, too, 
 
 class Walk:  # over lines from a stated place on (section 8)
     def __init__(self, seq=1, prev_hash=ZEROS):
+        self.start = seq
         self.seq, self.links, self.hashes = seq - 1, (prev_hash,), {}  # None among the links: any will do
         self.tree_known, self.tree_size = seq == 1, 0  # the tree (section 4) ends where a line does not hold
         self.tail_lost, self.end = False, None  # end: where a companion states one
@@ -204,9 +205,10 @@ def judge(walk, checkpoints, anchors, ring):  # checkpoints: None where none are
             found.append((seq, {"kind": "checkpoint-chain-mismatch", "headSeq": seq}))
     found += [(each.place, its_break) for each in given + anchors for its_break in each.breaks]
     found.sort(key=lambda entry: (entry[0], RANKS.get(entry[1]["kind"], 0)))
+    compared = [a for a in our_anchors if walk.start <= a.head_seq <= (walk.end or a.head_seq)]
     holding = [each for each in given + anchors if not each.breaks and each.head_seq in walk.hashes]
     return {
-        "status": "broken" if found else "intact", "anchored": bool(our_anchors), "eventsVerified": walk.held,
+        "status": "broken" if found else "intact", "anchored": bool(compared), "eventsVerified": walk.held,
         "eventsTotal": walk.total, "checkpointsVerified": len(set(holding) & set(given)),
         "unsignedTail": walk.head["seq"] - max((each.head_seq for each in holding), default=0),
         "break": found[0][1] if found else None, "breaks": len(found),

@@ -466,7 +466,11 @@ impl Walk {
             self.breaks.add(found);
         }
         // A copy that vouches for what lies outside the range was not compared with anything.
-        let first = self.report.first_seq.unwrap_or(0);
+        let first = match self.options.start {
+            Start::Genesis => 1,
+            Start::At { seq, .. } => seq,
+            Start::FirstLine => self.report.first_seq.unwrap_or(0),
+        };
         let within = |Anchor { checkpoint, .. }: &Anchor| {
             checkpoint.head_seq >= first && end.is_none_or(|end| checkpoint.head_seq <= end)
         };
