@@ -32,8 +32,6 @@ const RESERVED: [(&str, &[&str]); 15] = [
     ("tempfile", &["adapters-local", "cli", "tests", "under-fire"]),
     ("getrandom", &["adapters-local"]),
     ("tokio", &["services", "adapters-local", "http-server", "local-host", "functions", "cli", "tests", "under-fire"]),
-    ("flate2", &["domain", "tests"]),
-    ("tokio", &["services", "adapters-local", "http-server", "local-host", "functions", "cli", "tests"]),
     ("flate2", &["domain", "tampering", "tests"]),
     ("ed25519-dalek", &["domain"]),
     ("jsonwebtoken", &["handlers"]),
