@@ -27,4 +27,4 @@ pub mod verify;
 mod view;
 
 pub use context::Context;
-pub use cursor::CursorError;
+pub use cursor::{Cursor, CursorError};
