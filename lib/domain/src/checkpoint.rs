@@ -93,9 +93,6 @@ impl Checkpoint {
         let Value::Object(mut object) = parse(line, Limits::FORMAT)? else {
             return Err(Refusal::new("wrong-type", "a checkpoint is a JSON object"));
         };
-        if object.canonical() != line {
-            return Err(Refusal::new("not-canonical", "the line is not the RFC 8785 form of its checkpoint"));
-        }
         let object = &mut object;
         if take_text(object, "type")? != TYPE {
             return Err(Refusal::new("unknown-version", format!("this reader knows {TYPE}")).within("type"));
@@ -115,10 +112,19 @@ impl Checkpoint {
             signature: unhex(&take_text(object, "signature")?)
                 .ok_or_else(|| Refusal::new("invalid-hash", "lower-case hex digits belong here").within("signature"))?,
         };
-        match object.iter().next() {
-            Some((name, _)) => Err(Refusal::new("unknown-member", "a checkpoint has no such member").within(name)),
-            None => Ok(checkpoint),
+        if let Some((name, _)) = object.iter().next() {
+            return Err(Refusal::new("unknown-member", "a checkpoint has no such member").within(name));
         }
+        for (name, number) in [("n", checkpoint.n), ("headSeq", checkpoint.head_seq)] {
+            if number == 0 {
+                return Err(Refusal::new("invalid-number", "n and headSeq start at 1").within(name));
+            }
+        }
+        // Not only the JSON has one form: a time has many spellings, and the signature is over one.
+        if checkpoint.line() != line {
+            return Err(Refusal::new("not-canonical", "the line is not the RFC 8785 form of its checkpoint"));
+        }
+        Ok(checkpoint)
     }
 
     /// Whether a key of the ring that may sign at `head_seq` signed it.
@@ -141,5 +147,52 @@ impl Checkpoint {
             ("sigAlg", self.sig_alg.as_str().into()),
             ("keyId", self.key_id.as_str().into()),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> String {
+        let at = Timestamp::parse("2026-11-25T12:00:00Z").unwrap();
+        let checkpoint = Checkpoint {
+            chain: ChainName::new("test").unwrap(),
+            n: 1,
+            head_seq: 9,
+            head_hash: Hash::of(b"head"),
+            root_hash: Hash::of(b"root"),
+            at,
+            reason: Reason::Manual,
+            prev_checkpoint: Hash::ZERO,
+            sig_alg: "ed25519".to_owned(),
+            key_id: "0011223344556677".to_owned(),
+            signature: vec![7; 64],
+        };
+        assert_eq!(Checkpoint::from_line(&checkpoint.line()), Ok(checkpoint.clone()));
+        String::from_utf8(checkpoint.line()).unwrap()
+    }
+
+    /// Whatever else means the same is not what was signed.
+    #[test]
+    fn a_checkpoint_has_one_spelling() {
+        for (from, to, code) in [
+            ("12:00:00.000Z", "12:00:00Z", "not-canonical"),
+            ("T12:00:00.000Z", "T13:00:00.000+01:00", "not-canonical"),
+            ("T12:00:00.000Z", "t12:00:00.000z", "not-canonical"),
+            ("12:00:00.000Z", "12:00:00.0009Z", "not-canonical"),
+            ("\"n\":1", "\"n\":1.0", "not-canonical"),
+            ("\"n\":1", "\"n\": 1", "not-canonical"),
+            ("manual", "m\\u0061nual", "not-canonical"),
+            ("{\"at\"", "{\"a\":1,\"at\"", "unknown-member"),
+            ("\"n\":1", "\"n\":0", "invalid-number"),
+            ("\"headSeq\":9", "\"headSeq\":0", "invalid-number"),
+            ("0707", "0707F0", "invalid-hash"),
+            ("audit.checkpoint.v1", "audit.checkpoint.v2", "unknown-version"),
+        ] {
+            let changed = line().replacen(from, to, 1);
+            assert_ne!(changed, line(), "{from}");
+            assert_eq!(Checkpoint::from_line(changed.as_bytes()).unwrap_err().code, code, "{to}");
+        }
     }
 }

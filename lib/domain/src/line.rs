@@ -321,7 +321,8 @@ impl<'a> Tail<'a> {
         let digits = self.line[..self.end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let start = self.end - digits;
         let text = &self.line[start..self.end];
-        if digits == 0 || digits > 16 || (text[0] == b'0' && digits > 1) {
+        // The first event has seq 1, so that no number starts with a zero.
+        if digits == 0 || digits > 16 || text[0] == b'0' {
             return None;
         }
         self.end = start;
@@ -346,11 +347,24 @@ fn escapes_before(line: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, Place};
+    use crate::event::{Draft, Event, Place};
+    use crate::json::Object;
     use crate::names::ChainName;
     use crate::testing::any_draft;
     use crate::time::Timestamp;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_number_is_positive_and_has_one_spelling() {
+        let (chain, recorded_at) = (ChainName::new("c").unwrap(), Timestamp::from_unix_millis(0).unwrap());
+        let draft = Draft::internal("audit.test", "x".to_owned(), recorded_at, Object::default()).unwrap();
+        let place = Place { chain: &chain, seq: 7, recorded_at, prev_hash: Hash::ZERO };
+        let line = String::from_utf8(draft.seal(&place).0).unwrap();
+        for (seq, taken) in [("7", true), ("0", false), ("07", false), ("", false), ("-7", false), ("7.0", false)] {
+            let line = line.replace("\"seq\":7", &format!("\"seq\":{seq}"));
+            assert_eq!(LineView::of(line.as_bytes()).is_some(), taken, "{seq}");
+        }
+    }
 
     proptest! {
         #[test]

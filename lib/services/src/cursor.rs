@@ -15,20 +15,21 @@ const TAG: usize = 16;
 #[error("this cursor was not made by this list for this caller and these parameters; start without one")]
 pub struct CursorError;
 
-/// Where a page ended.
+/// Where a page of a list ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor {
+pub struct Cursor {
     /// `at` of the last event that was given out, or up to which all were.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// Its `seq`; events of the same `at` with a smaller one are still to come.
-    pub(crate) seq: u64,
+    pub seq: u64,
     /// The head at the first page: later events are not for this walk.
-    pub(crate) as_of: u64,
+    pub as_of: u64,
 }
 
 impl Cursor {
-    /// As text, for this caller and this query only.
-    pub(crate) fn seal(&self, key: &[u8; 32], query: &str, caller: &str) -> String {
+    /// As text, for this caller and this query only. Numbers beyond 2^53 − 1, which no chain reaches,
+    /// make a text that opens nowhere.
+    pub fn seal(&self, key: &[u8; 32], query: &str, caller: &str) -> String {
         let number = |n| Value::integer(n).unwrap_or(Value::Null);
         let body =
             Object::of([("at", self.at.to_string().into()), ("seq", number(self.seq)), ("asOf", number(self.as_of))])
@@ -38,7 +39,10 @@ impl Cursor {
     }
 
     /// Reads one that [`Cursor::seal`] made for the same caller and query.
-    pub(crate) fn open(text: &str, key: &[u8; 32], query: &str, caller: &str) -> Result<Self, CursorError> {
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn open(text: &str, key: &[u8; 32], query: &str, caller: &str) -> Result<Self, CursorError> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
         let (code, body) = bytes.split_at_checked(TAG).ok_or(CursorError)?;
         tag(key, body, query, caller).verify_truncated_left(code).map_err(|_| CursorError)?;

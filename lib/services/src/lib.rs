@@ -28,4 +28,4 @@ pub mod verify;
 mod view;
 
 pub use context::Context;
-pub use cursor::CursorError;
+pub use cursor::{Cursor, CursorError};

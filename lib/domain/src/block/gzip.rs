@@ -82,9 +82,10 @@ impl Unpacker {
             let read = usize::try_from(self.0.total_in()).expect("within a slice");
             let before = out.len();
             let status = self.0.decompress_vec(&deflated[read..], out, FlushDecompress::Finish);
+            // Before anything else: a stream may end within what the buffer had room for beyond the limit.
             match status.map_err(|_| damaged("its deflate stream is damaged"))? {
-                Status::StreamEnd => break,
                 _ if out.len() - start > MAX_PLAIN => return Err(damaged("it unpacks to more than a member may hold")),
+                Status::StreamEnd => break,
                 _ if out.len() < out.capacity() && out.len() == before => {
                     return Err(damaged("its deflate stream is cut short"));
                 }
@@ -99,6 +100,12 @@ impl Unpacker {
         }
         Ok(())
     }
+}
+
+/// How many plain bytes a member says that it holds; [`Unpacker::unpack`] refuses one that holds others.
+pub(super) fn plain_bytes(member: &[u8]) -> usize {
+    let length = member.last_chunk().map_or(0, |length| u32::from_le_bytes(*length));
+    usize::try_from(length).unwrap_or(usize::MAX >> 32)
 }
 
 /// RFC 1952: CRC-32 and length of the plain bytes.

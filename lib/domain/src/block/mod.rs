@@ -116,6 +116,13 @@ impl Header {
         ]))
     }
 
+    /// The bytes that are stored; `None` for numbers that no chain reaches.
+    fn line(&self) -> Option<Vec<u8>> {
+        let mut object = self.object()?;
+        object.insert("digest", self.digest.to_hex().into());
+        Some(object.canonical())
+    }
+
     /// The digest that this header and `body` should carry.
     pub fn computed_digest(&self, body: &[u8]) -> Hash {
         let header = self.object().map(|o| o.canonical()).unwrap_or_default();
@@ -131,9 +138,6 @@ impl Header {
         let Value::Object(mut object) = parse(bytes, Limits::FORMAT)? else {
             return Err(Refusal::new("wrong-type", "a block header is a JSON object"));
         };
-        if object.canonical() != bytes {
-            return Err(Refusal::new("not-canonical", "a block header is stored in its RFC 8785 form"));
-        }
         let object = &mut object;
         let members = object.remove("members").unwrap_or(Value::Null);
         let header = Self {
@@ -162,6 +166,10 @@ impl Header {
         }
         if header.n >= MAX_SEQ || header.first_seq.saturating_add(header.count) >= MAX_SEQ {
             return Err(Refusal::new("invalid-number", "no chain reaches 2^53"));
+        }
+        // Not only the JSON has one form: a time has many spellings, and the digest is over one.
+        if header.line().as_deref() != Some(bytes) {
+            return Err(Refusal::new("not-canonical", "a block header is stored in its RFC 8785 form"));
         }
         Ok(header)
     }
@@ -248,9 +256,7 @@ impl Block {
 
     /// The bytes of the row.
     pub fn to_row(&self) -> Vec<u8> {
-        let mut object = self.header.object().expect("a chain has fewer than 2^53 events");
-        object.insert("digest", self.header.digest.to_hex().into());
-        let mut row = object.canonical();
+        let mut row = self.header.line().expect("a chain has fewer than 2^53 events");
         row.push(b'\n');
         row.extend_from_slice(&self.body);
         row
@@ -308,6 +314,7 @@ impl Block {
     pub fn check_in_full(&self, threads: usize) -> Result<CheckedBlock, Refusal> {
         let header = &self.header;
         let ranges = self.member_ranges()?;
+        self.check_size(&ranges)?;
         let checked = parallel::map(&ranges, threads, gzip::Unpacker::new, |unpacker, range| {
             check_member(unpacker, &self.body[range.clone()], &header.chain)
         });
@@ -343,6 +350,19 @@ impl Block {
             }
         }
         Ok(whole)
+    }
+
+    /// What no writer makes is refused before it is unpacked: nobody behind the writer and the signer
+    /// could read it.
+    fn check_size(&self, ranges: &[std::ops::Range<usize>]) -> Result<(), Refusal> {
+        let plain: usize = ranges.iter().map(|range| gzip::plain_bytes(&self.body[range.clone()])).sum();
+        let events = self.header.members.iter().map(|member| member.events as usize);
+        let fits = plain <= MAX_PLAIN_BYTES
+            && self.header.count <= MAX_EVENTS as u64
+            && ranges.len() <= MAX_EVENTS
+            && events.max() <= Some(MEMBER_EVENTS);
+        let detail = "it holds more events or bytes than a block or one of its members may";
+        if fits { Ok(()) } else { Err(Refusal::new("block-too-large", detail)) }
     }
 
     fn member_ranges(&self) -> Result<Vec<std::ops::Range<usize>>, Refusal> {

@@ -95,6 +95,76 @@ fn a_gzip_bomb_is_refused() {
     assert_eq!(refusal.code, "block-unreadable");
 }
 
+/// Also where a stream ends behind the limit and within the room that there was, as behind other bytes.
+#[test]
+fn a_member_holds_what_it_may_and_not_a_byte_more() {
+    const MOST: usize = MEMBER_EVENTS * (crate::event::MAX_LINE_BYTES + 1);
+    for (bytes, fits) in [(MOST - 1, true), (MOST, true), (MOST + 1, false), (2 * MOST, false)] {
+        let member = gzip::Packer::new().pack(&vec![b'a'; bytes]);
+        for before in [0, 1000, MOST] {
+            let mut out = vec![b'b'; before];
+            assert_eq!(gzip::Unpacker::new().unpack(&member, &mut out).is_ok(), fits, "{bytes} behind {before}");
+            assert!(out.capacity() < 3 * (MOST + before), "{bytes} behind {before}: {}", out.capacity());
+        }
+    }
+}
+
+/// The block with these members instead of its own, as somebody who packs it anew would make it.
+fn packed(block: &Block, members: &[(&[u8], u32)]) -> Block {
+    let mut block = block.clone();
+    let packed: Vec<_> = members.iter().map(|(plain, events)| (gzip::Packer::new().pack(plain), *events)).collect();
+    let member = |(bytes, events): &(Vec<u8>, u32)| Member { events: *events, bytes: bytes.len().try_into().unwrap() };
+    block.header.members = packed.iter().map(member).collect();
+    block.body = packed.into_iter().flat_map(|(bytes, _)| bytes).collect();
+    block.header.digest = block.header.computed_digest(&block.body);
+    block
+}
+
+/// Lines that hold and follow each other are not enough: a reader must be able to hold them.
+#[test]
+fn a_block_that_no_writer_makes_is_not_vouched_for() {
+    let (block, _) = build(&drafts(65, 10));
+    let plain = block.lines().unwrap();
+    let code = |block: &Block| block.check_in_full(0).map(|_| ()).map_err(|refusal| refusal.code);
+    let half = plain.iter().position(|b| *b == b'\n').unwrap() + 1;
+    assert_eq!(code(&packed(&block, &[(&plain[..half], 1), (&plain[half..], 64)])), Ok(()));
+    assert_eq!(code(&packed(&block, &[(&plain, 65)])), Err("block-too-large"));
+
+    let chain = ChainName::new("test").unwrap();
+    let drafts = drafts(1001, 10);
+    let (mut first, _) = build(&drafts[..500]);
+    let rest: Vec<&Draft> = drafts[500..].iter().collect();
+    let (second, _) = Block::build(&writer(&chain), &first.header.head(), &rest);
+    first.header.members.extend(&second.header.members);
+    first.header.count += second.header.count;
+    first.header.head_hash = second.header.head_hash;
+    first.header.at_max = second.header.at_max;
+    first.body.extend(&second.body);
+    first.header.digest = first.header.computed_digest(&first.body);
+    assert_eq!(code(&first), Err("block-too-large"));
+
+    let bomb = vec![b'\n'; MAX_PLAIN_BYTES / 2];
+    assert_eq!(code(&packed(&block, &[(&bomb, 1), (&bomb, 1), (&bomb, 1)])), Err("block-too-large"));
+}
+
+/// Times have many spellings, and a header one.
+#[test]
+fn a_header_has_one_spelling() {
+    let row = build(&drafts(1, 10)).0.to_row();
+    let at = row.iter().position(|b| *b == b'\n').unwrap();
+    let header = String::from_utf8(row[..at].to_vec()).unwrap();
+    for (from, to) in [
+        ("12:00:00.000Z", "12:00:00Z"),
+        ("T12:00:00.000Z", "T13:00:00.000+01:00"),
+        ("\"n\":1", "\"n\":1.0"),
+        ("\"n\":1", "\"n\": 1"),
+    ] {
+        let changed = header.replacen(from, to, 1);
+        assert_ne!(changed, header, "{from}");
+        assert_eq!(Header::parse(changed.as_bytes()).unwrap_err().code, "not-canonical", "{to}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

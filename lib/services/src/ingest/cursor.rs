@@ -10,6 +10,9 @@ use sources::ocis::SpaceNames;
 /// Most bytes that are compared before a file is read on: at its start, and before the place.
 pub(super) const WINDOW: usize = 1024;
 
+/// Bytes that name a file's life.
+const GENERATION_BYTES: usize = 8;
+
 /// A place in a log file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileCursor {
@@ -62,7 +65,7 @@ impl FileCursor {
     /// The start of a new life of this log.
     pub(super) fn start(before: Option<&Self>, file: &str, nonce: [u8; 16]) -> Self {
         Self {
-            generation: hex(&Hash::of(&nonce).0[..8]),
+            generation: hex(&Hash::of(&nonce).0[..GENERATION_BYTES]),
             file: file.to_owned(),
             offset: 0,
             head: Window::of(b""),
@@ -102,7 +105,8 @@ impl FileCursor {
         cx.table.put(key, self.to_value(), condition).await
     }
 
-    pub(super) fn to_value(&self) -> Vec<u8> {
+    /// The value of a log's row.
+    pub fn to_value(&self) -> Vec<u8> {
         let number = |n: u64| Value::integer(n).unwrap_or(Value::Null);
         let window = |window: &Window| {
             Object::of([("bytes", number(window.bytes as u64)), ("sha256", window.hash.to_hex().into())]).into()
@@ -127,7 +131,8 @@ impl FileCursor {
         .canonical()
     }
 
-    fn from_value(bytes: &[u8]) -> Option<Self> {
+    /// Reads the value of a log's row; `None` for what no reader of a log could have left.
+    pub fn from_value(bytes: &[u8]) -> Option<Self> {
         let value = parse(bytes, Limits::FORMAT).ok()?;
         let object = value.as_object()?;
         let text = |name| object.get(name).and_then(Value::as_str);
@@ -140,13 +145,20 @@ impl FileCursor {
         let counts = object.get("counts")?.as_object()?;
         let count = |name| counts.get(name).and_then(Value::as_u64);
         (number("v")? == 1).then_some(())?;
+        let generation = text("generation")?;
+        let hex = generation.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        // It stands in keys and in external ids, where nothing but hex digits may.
+        (generation.len() == 2 * GENERATION_BYTES && hex).then_some(())?;
         let cursor = Self {
-            generation: text("generation")?.to_owned(),
+            generation: generation.to_owned(),
             file: text("file")?.to_owned(),
             offset: number("offset")?,
             head: window("head")?,
             tail: window("tail")?,
-            in_long_line: *object.get("inLongLine")? == Value::Bool(true),
+            in_long_line: match object.get("inLongLine")? {
+                Value::Bool(within) => *within,
+                _ => return None,
+            },
             counts: Counts {
                 lines: count("lines")?,
                 events: count("events")?,
@@ -157,5 +169,36 @@ impl FileCursor {
         };
         let windows = u64::try_from(cursor.head.bytes.max(cursor.tail.bytes)).ok()?;
         (windows <= cursor.offset).then_some(cursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_reader_left_is_taken() {
+        let mut cursor = FileCursor::start(None, "17-4", [7; 16]);
+        cursor.move_over(b"a line\n");
+        let row = String::from_utf8(cursor.to_value()).expect("JSON");
+        assert_eq!(FileCursor::from_value(row.as_bytes()), Some(cursor.clone()));
+        let generation = cursor.generation.as_str();
+        for (from, to) in [
+            (generation, ""),
+            (generation, "../other#key"),
+            (generation, "00112233445566FF"),
+            ("\"inLongLine\":false", "\"inLongLine\":null"),
+            ("\"offset\":7", "\"offset\":6"),
+            ("\"offset\":7", "\"offset\":-7"),
+            ("\"offset\":7", "\"offset\":7.5"),
+            ("\"bytes\":7", "\"bytes\":1025"),
+            ("\"spaceNames\":[]", "\"spaceNames\":[[]]"),
+            ("\"v\":1", "\"v\":2"),
+            ("\"v\":1", "\"v\":1,\"v\":1"),
+        ] {
+            let changed = row.replacen(from, to, 1);
+            assert_ne!(changed, row, "{from}");
+            assert_eq!(FileCursor::from_value(changed.as_bytes()), None, "{to}");
+        }
     }
 }
