@@ -202,17 +202,6 @@ pub(crate) fn take_time(object: &mut Object, name: &str) -> Result<Timestamp, Re
     Timestamp::parse(&text).map_err(|e| Refusal::new("invalid-time", e.to_string()).within(name))
 }
 
-/// A time in a document that is stored or signed: only in the one form of the format. In any other, the
-/// document would not be the bytes that its digest or signature is taken over.
-pub(crate) fn take_stored_time(object: &mut Object, name: &str) -> Result<Timestamp, Refusal> {
-    let text = take_text(object, name)?;
-    match Timestamp::parse(&text) {
-        Ok(time) if time.to_bytes() == text.as_bytes() => Ok(time),
-        Ok(_) => Err(Refusal::new("invalid-time", "a stored time has one form: UTC, milliseconds, Z").within(name)),
-        Err(error) => Err(Refusal::new("invalid-time", error.to_string()).within(name)),
-    }
-}
-
 pub(crate) fn take_seq(object: &mut Object, name: &str) -> Result<u64, Refusal> {
     let value = take(object, name)?;
     match &value {

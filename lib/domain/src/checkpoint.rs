@@ -1,6 +1,6 @@
 //! Checkpoints: a signature over the whole history up to one event.
 
-use crate::admit::{take_hash, take_seq, take_stored_time, take_text};
+use crate::admit::{take_hash, take_seq, take_text, take_time};
 use crate::hash::{Hash, hex, unhex};
 use crate::json::{Limits, Object, Refusal, Value, parse};
 use crate::keys::KeyRing;
@@ -103,7 +103,7 @@ impl Checkpoint {
             head_seq: take_seq(object, "headSeq")?,
             head_hash: take_hash(object, "headHash")?,
             root_hash: take_hash(object, "rootHash")?,
-            at: take_stored_time(object, "at")?,
+            at: take_time(object, "at")?,
             reason: Reason::new(&take_text(object, "reason")?)
                 .ok_or_else(|| Refusal::new("invalid-reason", "no such reason").within("reason"))?,
             prev_checkpoint: take_hash(object, "prevCheckpoint")?,

@@ -134,7 +134,7 @@ impl Header {
     /// # Errors
     /// Whatever is not a header.
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
-        use crate::admit::{take_hash, take_seq, take_stored_time, take_text};
+        use crate::admit::{take_hash, take_seq, take_text, take_time};
         let Value::Object(mut object) = parse(bytes, Limits::FORMAT)? else {
             return Err(Refusal::new("wrong-type", "a block header is a JSON object"));
         };
@@ -147,9 +147,9 @@ impl Header {
             count: take_seq(object, "count")?,
             prev_hash: take_hash(object, "prevHash")?,
             head_hash: take_hash(object, "headHash")?,
-            at_min: take_stored_time(object, "atMin")?,
-            at_max: take_stored_time(object, "atMax")?,
-            recorded_at: take_stored_time(object, "recordedAt")?,
+            at_min: take_time(object, "atMin")?,
+            at_max: take_time(object, "atMax")?,
+            recorded_at: take_time(object, "recordedAt")?,
             writer: take_text(object, "writer")?,
             nonce: take_text(object, "nonce")?,
             digest: take_hash(object, "digest")?,
