@@ -15,21 +15,20 @@ use std::rc::Rc;
 pub struct Expected {
     /// The first break to the last member, or none.
     pub first: Option<Break>,
-    /// Whether something from outside was compared; `None` where the start itself was spoiled, so that
-    /// it depends on where a walk goes on.
-    pub anchored: Option<bool>,
+    /// Whether something from outside was compared.
+    pub anchored: bool,
     /// Demanded of intact answers only: behind a break, how much still holds depends on the walk.
     pub unsigned_tail: u64,
 }
 
 impl Expected {
     /// The first of `breaks` in the order of section 8.
-    pub(crate) fn of(scene: &Scene<'_>, lines: &[Rc<Line>], anchors: &[Checkpoint], breaks: Vec<Break>) -> Self {
+    pub(crate) fn of(scene: &Scene<'_>, anchors: &[Checkpoint], breaks: Vec<Break>) -> Self {
         let first = breaks.into_iter().min_by_key(place);
-        // A copy counts as compared if its event lies in what was there.
-        let start = lines.first().map_or(0, |line| line.event.seq);
+        // A copy counts as compared if its event lies in the stated range, or behind an open end.
+        let start = scene.end.map_or(1, |_| scene.first);
         let within = |c: &Checkpoint| c.head_seq >= start && scene.end.is_none_or(|end| c.head_seq <= end);
-        Self { first, anchored: Some(anchors.iter().any(within)), unsigned_tail: 0 }
+        Self { first, anchored: anchors.iter().any(within), unsigned_tail: 0 }
     }
 
     /// As [`Expected::of`], for lines that hold under these checkpoints and anchors.
@@ -49,7 +48,7 @@ impl Expected {
         let tail = self.first.is_none().then_some(self.unsigned_tail);
         let holds = report.status() == status
             && report.first_break == self.first
-            && self.anchored.is_none_or(|anchored| anchored == report.anchored)
+            && self.anchored == report.anchored
             && tail.is_none_or(|tail| tail == report.unsigned_tail && report.events_verified == report.events_total);
         if holds {
             return Ok(());
@@ -60,7 +59,7 @@ impl Expected {
                 .map_or("none".to_owned(), |b| String::from_utf8_lossy(&b.to_value().canonical()).into_owned())
         };
         Err(format!(
-            "wanted: {} anchored {:?} unsigned tail {tail:?}\nfound:  {} anchored {} unsigned tail {} ({} of {} events hold, {} breaks)",
+            "wanted: {} anchored {} unsigned tail {tail:?}\nfound:  {} anchored {} unsigned tail {} ({} of {} events hold, {} breaks)",
             words(&self.first),
             self.anchored,
             words(&report.first_break),

@@ -165,7 +165,7 @@ impl<'a> Scene<'a> {
     /// What must be said of the scene as it is.
     pub(crate) fn expected(&self) -> Expected {
         let given = self.given.as_deref();
-        Expected::of(self, self.lines(), &self.anchors, vec![]).tail(self.lines(), given, &self.anchors)
+        Expected::of(self, &self.anchors, vec![]).tail(self.lines(), given, &self.anchors)
     }
 
     /// The same with other lines; rows get headers that fit them.

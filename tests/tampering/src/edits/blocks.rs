@@ -73,11 +73,7 @@ pub(super) fn with_row(scene: &Scene<'_>, n: u64, row: Vec<u8>, lines: &[Rc<Line
     let mut rows = scene.numbered_rows();
     rows[place_of(n)].1 = row;
     breaks.extend(statements(scene, lines, scene.given.as_deref(), &scene.anchors));
-    let mut expected = Expected::of(scene, lines, &scene.anchors, breaks);
-    expected = expected.tail(lines, scene.given.as_deref(), &scene.anchors);
-    if n == 1 && expected.first.is_some() {
-        expected.anchored = None;
-    }
+    let expected = Expected::of(scene, &scene.anchors, breaks).tail(lines, scene.given.as_deref(), &scene.anchors);
     Mutant { handed: scene.with_rows(rows), expected }
 }
 
@@ -198,16 +194,13 @@ fn delete(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
     };
     let (given, anchors) = (scene.given.as_deref(), &scene.anchors);
     let breaks = [breaks, statements(scene, lines, given, anchors)].concat();
-    let expected = Expected::of(scene, lines, anchors, breaks).tail(lines, given, anchors);
+    let expected = Expected::of(scene, anchors, breaks).tail(lines, given, anchors);
     Some(Mutant { handed: scene.with_rows(rows), expected })
 }
 
 /// Rows in another order under the same numbers: only what the lines say counts.
-fn rearranged(scene: &Scene<'_>, rows: Vec<(u64, Vec<u8>)>, found: Break, first_moved: bool) -> Mutant {
-    let mut expected = Expected::of(scene, scene.lines(), &scene.anchors, vec![found]);
-    if first_moved {
-        expected.anchored = None;
-    }
+fn rearranged(scene: &Scene<'_>, rows: Vec<(u64, Vec<u8>)>, found: Break) -> Mutant {
+    let expected = Expected::of(scene, &scene.anchors, vec![found]);
     Mutant { handed: scene.with_rows(rows), expected }
 }
 
@@ -219,7 +212,7 @@ fn swap(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
     let mut rows = scene.numbered_rows();
     rows[place_of(a.n)].1 = row_of(scene, b.n).to_vec();
     rows[place_of(b.n)].1 = row_of(scene, a.n).to_vec();
-    Some(rearranged(scene, rows, gap(a.first_seq(), Some(a.n)), a.n == 1))
+    Some(rearranged(scene, rows, gap(a.first_seq(), Some(a.n))))
 }
 
 fn duplicate(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
@@ -227,7 +220,7 @@ fn duplicate(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
     let mut rows = scene.numbered_rows();
     let n = rows.len() as u64 + 1 + dice.below(3) as u64;
     rows.push((n, row_of(scene, target.n).to_vec()));
-    Some(rearranged(scene, rows, gap(target.first_seq(), Some(n)), false))
+    Some(rearranged(scene, rows, gap(target.first_seq(), Some(n))))
 }
 
 /// A later block in the place of an earlier one: numbers are missing. An earlier one: they repeat.
@@ -239,7 +232,7 @@ fn overwrite(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
     let mut rows = scene.numbered_rows();
     rows[place_of(gone.n)].1 = row_of(scene, copied.n).to_vec();
     let seq = gone.first_seq().min(copied.first_seq());
-    Some(rearranged(scene, rows, gap(seq, Some(gone.n)), gone.n == 1))
+    Some(rearranged(scene, rows, gap(seq, Some(gone.n))))
 }
 
 /// A whole and true block of another log in the place of ours. As the first block it holds in itself, for

@@ -96,9 +96,6 @@ fn spoiled(scene: &Scene<'_>, i: usize, bytes: Vec<u8>) -> Option<Mutant> {
     let mut body = scene.body();
     body.lines[i] = Rc::new(Line { bytes, event: was.event.clone() });
     let found = first_spoiled(scene, &body, i);
-    let mut expected = Expected::of(scene, &body.lines, &scene.anchors, vec![found]);
-    if i == 0 {
-        expected.anchored = None;
-    }
+    let expected = Expected::of(scene, &scene.anchors, vec![found]);
     Some(Mutant { handed: scene.with_body(&body), expected })
 }

@@ -37,7 +37,7 @@ fn lines(checkpoints: &[Checkpoint]) -> Vec<Vec<u8>> {
 pub(super) fn of_checkpoints(scene: &Scene<'_>, given: &[Checkpoint], more: Vec<Break>) -> Mutant {
     let mut breaks = statements(scene, scene.lines(), Some(given), &scene.anchors);
     breaks.extend(more);
-    let expected = Expected::of(scene, scene.lines(), &scene.anchors, breaks);
+    let expected = Expected::of(scene, &scene.anchors, breaks);
     let expected = expected.tail(scene.lines(), Some(given), &scene.anchors);
     Mutant { handed: scene.with_checkpoints(lines(given)), expected }
 }
@@ -53,7 +53,7 @@ fn spoiled(scene: &Scene<'_>, i: usize, line: Vec<u8>) -> Option<Mutant> {
         return None;
     }
     lines[i] = line;
-    let expected = Expected::of(scene, scene.lines(), &scene.anchors, vec![found]);
+    let expected = Expected::of(scene, &scene.anchors, vec![found]);
     Some(Mutant { handed: scene.with_checkpoints(lines), expected })
 }
 
@@ -180,7 +180,7 @@ fn with_anchors(scene: &Scene<'_>, lines: Vec<Vec<u8>>, counting: &[Checkpoint],
     let given = scene.given.as_deref();
     let mut breaks = statements(scene, scene.lines(), given, counting);
     breaks.extend(more);
-    let expected = Expected::of(scene, scene.lines(), counting, breaks).tail(scene.lines(), given, counting);
+    let expected = Expected::of(scene, counting, breaks).tail(scene.lines(), given, counting);
     let mut handed = scene.honest();
     handed.anchors = lines;
     Mutant { handed, expected }

@@ -53,7 +53,7 @@ fn of_lines(scene: &Scene<'_>, body: &Body, mut breaks: Vec<Break>) -> Mutant {
     let given = scene.given.as_deref();
     let lines = &body.lines;
     breaks.extend(statements(scene, lines, given, &scene.anchors));
-    let expected = Expected::of(scene, lines, &scene.anchors, breaks).tail(lines, given, &scene.anchors);
+    let expected = Expected::of(scene, &scene.anchors, breaks).tail(lines, given, &scene.anchors);
     Mutant { handed: scene.with_body(body), expected }
 }
 

@@ -147,7 +147,7 @@ fn signed_anew(scene: &Scene<'_>, body: &Body, mut breaks: Vec<Break>) -> Mutant
     breaks.extend(statements(scene, &body.lines, given, &scene.anchors));
     let mut handed = scene.with_body(body);
     handed.checkpoints = given.map(|given| given.iter().map(Checkpoint::line).collect());
-    let expected = Expected::of(scene, &body.lines, &scene.anchors, breaks).tail(&body.lines, given, &scene.anchors);
+    let expected = Expected::of(scene, &scene.anchors, breaks).tail(&body.lines, given, &scene.anchors);
     Mutant { handed, expected }
 }
 
@@ -231,11 +231,7 @@ fn spelled(
             vec![Break { expected: Some(stored.to_hex()), actual, ..found }]
         }
     };
-    let mut mutant = of_lines(scene, &body, breaks);
-    if i == 0 && mutant.expected.first.is_some() {
-        mutant.expected.anchored = None;
-    }
-    Some(mutant)
+    Some(of_lines(scene, &body, breaks))
 }
 
 /// The checkpoints over a rewritten history are made to fit, by somebody without a key.
@@ -258,7 +254,7 @@ fn foreign_signature(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
     }
     let mut handed = scene.with_body(&body);
     handed.checkpoints = Some(made.iter().map(Checkpoint::line).collect());
-    let expected = Expected::of(scene, &body.lines, &scene.anchors, breaks);
+    let expected = Expected::of(scene, &scene.anchors, breaks);
     Some(Mutant { handed, expected })
 }
 

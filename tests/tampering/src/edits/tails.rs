@@ -52,7 +52,7 @@ fn cut(scene: &Scene<'_>, last: usize) -> Option<Mutant> {
     let breaks = statements(scene, lines, given, &scene.anchors);
     let mut handed = scene.with_body(&body);
     handed.checkpoints = given.map(|given| given.iter().map(|c| c.line()).collect());
-    let expected = Expected::of(scene, lines, &scene.anchors, breaks).tail(lines, given, &scene.anchors);
+    let expected = Expected::of(scene, &scene.anchors, breaks).tail(lines, given, &scene.anchors);
     Some(Mutant { handed, expected })
 }
 
@@ -103,7 +103,7 @@ fn replace_by_fork(scene: &Scene<'_>, _: &mut Dice) -> Option<Mutant> {
     let mut handed = scene.with_body(&body);
     handed.checkpoints = given.map(|given| given.iter().map(|c| c.line()).collect());
     let breaks = statements(scene, &body.lines, given, &scene.anchors);
-    let expected = Expected::of(scene, &body.lines, &scene.anchors, breaks).tail(&body.lines, given, &scene.anchors);
+    let expected = Expected::of(scene, &scene.anchors, breaks).tail(&body.lines, given, &scene.anchors);
     Some(Mutant { handed, expected })
 }
 
@@ -120,7 +120,7 @@ fn replace_by_other(scene: &Scene<'_>, _: &mut Dice) -> Option<Mutant> {
     }
     let all = scene.given.iter().flatten().chain(&scene.anchors);
     let breaks = all.map(|checkpoint| chain(checkpoint.head_seq)).collect();
-    let expected = Expected::of(scene, &body.lines, &[], breaks).tail(&body.lines, None, &[]);
+    let expected = Expected::of(scene, &[], breaks).tail(&body.lines, None, &[]);
     Some(Mutant { handed: scene.with_body(&body), expected })
 }
 
@@ -131,6 +131,6 @@ fn state_another_start(scene: &Scene<'_>, dice: &mut Dice) -> Option<Mutant> {
     let stated = domain::hash::Hash(dice.bytes());
     handed.options.start = domain::verify::Start::At { seq: scene.first, prev_hash: stated };
     let found = link(scene.first, stated, scene.prev_hash, None);
-    let expected = Expected::of(scene, scene.lines(), &scene.anchors, vec![found]);
+    let expected = Expected::of(scene, &scene.anchors, vec![found]);
     Some(Mutant { handed, expected })
 }
