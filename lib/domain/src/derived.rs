@@ -175,7 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
         /// No admissible event can make deriving fail, hide an event, or make a row that cannot be
         /// read back.
         #[test]

@@ -21,10 +21,16 @@ fn read(name: &str) -> Value {
 }
 
 fn base64(value: &Value) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bits, mut held, mut out) = (0u32, 0, Vec::new());
     for byte in value.as_str().unwrap().bytes().filter(|b| *b != b'=') {
-        bits = (bits << 6) | u32::try_from(DIGITS.iter().position(|d| *d == byte).unwrap()).unwrap();
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            _ => 63,
+        };
+        bits = (bits << 6) | u32::from(digit);
         held += 6;
         if held >= 8 {
             held -= 8;

@@ -12,6 +12,9 @@ mod report;
 mod sound;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{Checked, Chunk, check};
 pub use file::{FileError, verify_lines};
 pub use pool::Pool;
