@@ -155,3 +155,40 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let mut out = vec![0; text.len() / 2];
     read_hex(text.as_bytes(), &mut out).then_some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_text() {
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let hash = Hash::of(b"");
+        assert_eq!((hash.to_string(), format!("{hash:?}")), (text.to_owned(), text.to_owned()));
+        assert_eq!(Hash::from_hex(text.as_bytes()), Some(hash));
+        for byte in 0..=u8::MAX {
+            let digits = hex(&[byte]);
+            assert_eq!(digits, format!("{byte:02x}"));
+            assert_eq!(unhex(&digits), Some(vec![byte]));
+        }
+        for no_hash in [&text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('e', "g")] {
+            assert_eq!(Hash::from_hex(no_hash.as_bytes()), None);
+            assert!(!hash.is_hex(no_hash.as_bytes()));
+        }
+        assert!(hash.is_hex(text.as_bytes()) && !Hash::ZERO.is_hex(text.as_bytes()));
+        for other in ["0", ":", "/", "`", "`0", "0`", "0g", "g0", "0:", ":0", "0/", "/0", "\u{ff}"] {
+            assert_eq!(unhex(other), None, "{other}");
+        }
+    }
+
+    /// However long the pieces are, so that every length of padding occurs.
+    #[test]
+    fn two_pieces_hash_as_one() {
+        let text = [7; 200];
+        let mut scratch = Vec::new();
+        for length in 0..text.len() {
+            let (first, second) = text[..length].split_at(length / 3);
+            assert_eq!(Hash::of_two(first, second, &mut scratch), Hash::of(&text[..length]), "{length}");
+        }
+    }
+}

@@ -352,6 +352,25 @@ mod tests {
     use crate::time::Timestamp;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_seq_is_a_number_without_ornament() {
+        let chain = ChainName::new("c").unwrap();
+        let recorded_at = Timestamp::from_unix_millis(0).unwrap();
+        let draft = crate::event::Draft::internal("a", "x".to_owned(), recorded_at, Default::default()).unwrap();
+        let (line, _) = draft.seal(&Place { chain: &chain, seq: 7, recorded_at, prev_hash: Hash::ZERO });
+        let line = String::from_utf8(line).unwrap();
+        let seq = |text: &str| {
+            let line = line.replace("\"seq\":7", &format!("\"seq\":{text}"));
+            LineView::of(line.as_bytes()).map(|view| view.seq)
+        };
+        for (text, value) in [("7", 7), ("0", 0), ("10", 10), ("9999999999999999", 9_999_999_999_999_999)] {
+            assert_eq!(seq(text), Some(value), "{text}");
+        }
+        for text in ["", "07", "00", "-7", "+7", "7.0", "\"7\"", "10000000000000000", "99999999999999999999999"] {
+            assert_eq!(seq(text), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_bytes_say_what_the_parsed_event_says(draft in any_draft(), seq in 1u64..=9_007_199_254_740_991) {
@@ -385,6 +404,15 @@ mod tests {
             line[at] = to;
             let intact = LineView::of(&line).is_some_and(|view| view.computed_hash() == view.hash);
             prop_assert!(!intact);
+        }
+
+        #[test]
+        fn the_lowest_flag_is_at_the_lowest_zero_byte(bytes in any::<[u8; 8]>(), zeros in any::<u8>()) {
+            let mut bytes = bytes;
+            (0..8).filter(|i| zeros >> i & 1 == 1).for_each(|i| bytes[i] = 0);
+            let flags = zero_bytes(u64::from_le_bytes(bytes));
+            let first = bytes.iter().position(|b| *b == 0);
+            prop_assert_eq!((flags != 0).then(|| flags.trailing_zeros() as usize / 8), first);
         }
 
         #[test]
