@@ -108,9 +108,10 @@ pub(crate) fn write_hex(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// The two digits of every byte: each line has a hash to write or to compare.
 const PAIRS: [[u8; 2]; 256] = {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut table = [[0; 2]; 256];
     let mut i = 0;
     while i < 256 {
@@ -125,12 +126,8 @@ const PAIRS: [[u8; 2]; 256] = {
 const NIBBLE: [u8; 256] = {
     let mut table = [255; 256];
     let mut i: u8 = 0;
-    while i < 10 {
-        table[(b'0' + i) as usize] = i;
-        i += 1;
-    }
     while i < 16 {
-        table[(b'a' + i - 10) as usize] = i;
+        table[DIGITS[i as usize] as usize] = i;
         i += 1;
     }
     table

@@ -1,3 +1,5 @@
+mod rules;
+
 use super::*;
 use crate::admit::complete_draft;
 use crate::testing::any_draft;
