@@ -121,10 +121,13 @@ const PAIRS: [[u8; 2]; 256] = {
     table
 };
 
-/// Value of a lower-case hex digit, 255 for anything else: one table, since every line has two
-/// hashes to read.
+/// All bits, so that one of them shows among any digits.
+const NO_DIGIT: u8 = 255;
+
+/// Value of a lower-case hex digit, [`NO_DIGIT`] for anything else: one table, since every line has
+/// two hashes to read.
 const NIBBLE: [u8; 256] = {
-    let mut table = [255; 256];
+    let mut table = [NO_DIGIT; 256];
     let mut i: u8 = 0;
     while i < 16 {
         table[DIGITS[i as usize] as usize] = i;
@@ -142,9 +145,9 @@ pub(crate) fn read_hex(text: &[u8], out: &mut [u8]) -> bool {
     for (pair, byte) in text.chunks_exact(2).zip(out.iter_mut()) {
         let (high, low) = (NIBBLE[usize::from(pair[0])], NIBBLE[usize::from(pair[1])]);
         seen |= high | low;
-        *byte = (high << 4) | (low & 15);
+        *byte = (high << 4) + (low & 15);
     }
-    seen < 16
+    seen != NO_DIGIT
 }
 
 /// Reads lower-case hex of any even length.
