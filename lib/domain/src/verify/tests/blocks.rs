@@ -185,6 +185,13 @@ fn a_header_is_only_held_against_lines_that_hold() {
     skipping.iter_mut().skip(2).for_each(|event| event.seq += 1);
     seal(&mut skipping);
     assert_eq!(of(&[whole(), wrong(packed(2, &skipping, 2))]), [("event-seq-gap", 6, "")]);
+    let mut falling = events[3..].to_vec();
+    falling[3].seq = 2;
+    seal(&mut falling);
+    assert_eq!(of(&[whole(), wrong(packed(2, &falling, 2))]), [("event-seq-gap", 2, "")]);
+    falling[3].prev_hash = Hash::ZERO;
+    seal(&mut falling[3..]);
+    assert_eq!(of(&[whole(), wrong(packed(2, &falling, 2))]), [("event-seq-gap", 2, "")]);
     let mut foreign = events[3..].to_vec();
     foreign.iter_mut().skip(2).for_each(|event| event.chain = ChainName::new("other").unwrap());
     seal(&mut foreign);
@@ -214,6 +221,9 @@ fn lines_of_a_damaged_member_count_as_far_as_they_can_be_proven() {
     assert_eq!(breaks(&report), [("block-header-mismatch", 1, "digest")]);
     let report = with(&|body| body[first] = 0);
     assert_eq!((breaks(&report), report.events_total), (vec![unreadable(4)], 6));
+    // Two members in a row: neither says more than that nothing behind the last line can be proven.
+    let report = with(&|body| (body[first], body[second]) = (0, 0));
+    assert_eq!((breaks(&report), report.events_total), (vec![unreadable(4), unreadable(4)], 3));
     // A line that was changed in a member that is damaged, too, is not proven.
     let plain = String::from_utf8(bytes(&events[3..6])).unwrap();
     let changed = plain.replacen("\"seq\":5", "\"seq\":8", 1);

@@ -127,6 +127,20 @@ fn order_is_told_by_its_member() {
 }
 
 #[test]
+fn a_whole_run_of_another_chain_shows_at_each_of_its_lines() {
+    let mut events = events(9);
+    events[3..6].iter_mut().for_each(|event| event.chain = ChainName::new("other").unwrap());
+    // Its external ids are those of the other chain.
+    events[7].draft = draft(5);
+    seal(&mut events);
+    let runs = [&events[..3], &events[3..6], &events[6..]].map(|run| Chunk::Lines(bytes(run))).into();
+    let report = walk(runs, &[], &[], &options());
+    let order = |seq| ("event-order-mismatch", seq, "chain");
+    assert_eq!(breaks(&report), [order(4), order(5), order(6)]);
+    assert_eq!((report.events_verified, report.events_total, report.head), (6, 9, Some((9, events[8].hash))));
+}
+
+#[test]
 fn lines_beyond_the_signed_ones_are_parsed_in_full() {
     let events = events(5);
     // Its own hash holds, and no writer would have written it.
@@ -149,6 +163,12 @@ fn lines_beyond_the_signed_ones_are_parsed_in_full() {
         }
     }
     assert_eq!(breaks(&verify(&bytes(&events), &[], &[], &Options { parse_after: 0, ..options() })), []);
+    // In a run that has a fault, too.
+    let torn = [&log[..], b"nothing\n"].concat();
+    for (parse_after, found) in [(5, &[6][..]), (4, &[5, 6])] {
+        let report = verify(&torn, &[], &[], &Options { parse_after, ..options() });
+        assert_eq!(report.breaks.iter().filter_map(|found| found.seq).collect::<Vec<_>>(), found);
+    }
 }
 
 #[test]
