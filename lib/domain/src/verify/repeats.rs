@@ -151,6 +151,7 @@ mod tests {
             let held = usize::try_from(seq).unwrap();
             assert_eq!((repeats.runs.len(), repeats.buffer.len()), (held / 5, held % 5));
         }
+        assert_eq!(RUN_RECORDS * RECORD, 12 * 1024 * 1024);
         // Without a scratch there is nowhere to put them.
         let mut repeats = Repeats { scratch: None, ..repeats };
         (1..=9).for_each(|seq| repeats.add((seq, 0), seq).unwrap());

@@ -46,6 +46,18 @@ fn pieces_of_any_size_have_one_verdict() {
     assert_eq!(read(b"", 9, &given, false).0.unwrap(), verify(b"", &given, &[], &options()));
 }
 
+/// However much the reader has at once, few enough bytes are looked at to stay in a core's cache.
+#[test]
+fn a_large_buffer_is_taken_in_pieces() {
+    let mut events = events(3);
+    events[1] = long(&events, 262_144);
+    seal(&mut events);
+    let log = bytes(&events);
+    let (report, told) = read(&log, 1 << 20, &[], false);
+    assert_eq!(breaks(&report.unwrap()), []);
+    assert_eq!(told, [131_072, 262_144, log.len() as u64]);
+}
+
 #[test]
 fn a_reader_that_fails_is_no_verdict() {
     let log = bytes(&events(3));
