@@ -353,11 +353,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_seq_is_a_number_without_ornament() {
+    fn a_line_is_whole_and_its_seq_a_number_without_ornament() {
         let chain = ChainName::new("c").unwrap();
         let recorded_at = Timestamp::from_unix_millis(0).unwrap();
         let draft = crate::event::Draft::internal("a", "x".to_owned(), recorded_at, Default::default()).unwrap();
         let (line, _) = draft.seal(&Place { chain: &chain, seq: 7, recorded_at, prev_hash: Hash::ZERO });
+        for cut in 0..line.len() {
+            assert!(LineView::of(&line[..cut]).is_none() && LineView::of(&line[cut + 1..]).is_none(), "{cut}");
+        }
         let line = String::from_utf8(line).unwrap();
         let seq = |text: &str| {
             let line = line.replace("\"seq\":7", &format!("\"seq\":{text}"));
