@@ -23,4 +23,4 @@ pub mod verify;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod vectors;
+mod tests;
