@@ -407,6 +407,15 @@ mod tests {
         assert_eq!(refusal(&text.replace("{\"a\":1}", "{\"a\": 1}")), at("not-canonical", ""));
         assert_eq!(refusal(&text.replace("\"v\":1", "\"v\":2")), at("unknown-version", "/v"));
         assert_eq!(refusal(&text.replace("\"seq\":1", "\"seq\":0")), at("invalid-number", "/seq"));
+        // Whatever its hash and its form: a rule of the format is a rule.
+        let sealed = |draft: &Draft, seq| {
+            let (line, _) = draft.seal(&Place { chain: &chain, seq, recorded_at, prev_hash: Hash::ZERO });
+            refusal(std::str::from_utf8(&line).unwrap())
+        };
+        assert_eq!(sealed(&draft(), 0), at("invalid-number", "/seq"));
+        let mut other = draft();
+        other.external_id = Some("y".to_owned());
+        assert_eq!(sealed(&other, 1), at("id-mismatch", "/id"));
         // A value need not be canonical, but a hash that it brings must be its own.
         let value = |text: &str| Event::from_value(parse(text.as_bytes(), Limits::FORMAT).unwrap());
         assert_eq!(value(&text.replace("{\"a\":1}", "{\"a\": 1}")).unwrap(), event);
