@@ -125,6 +125,20 @@ fn members_are_closed_when_they_hold_enough() {
 }
 
 #[test]
+fn a_block_is_as_full_as_its_caps_allow() {
+    let (noise, taken) = build(&drafts(200, 5_000));
+    assert!(taken < 200 && noise.body.len() > MAX_COMPRESSED_BYTES - MEMBER_PLAIN_BYTES, "{}", noise.body.len());
+    // What compresses well is held back by its plain length.
+    let long = |n| {
+        let metadata = Object::of([("p", "p".repeat(60_000).into())]);
+        Draft::internal("a", format!("{n}"), Timestamp::from_unix_millis(0).unwrap(), metadata).unwrap()
+    };
+    let (block, taken) = build(&(0..75).map(long).collect::<Vec<_>>());
+    let plain = block.lines().unwrap().len();
+    assert!(taken < 75 && plain > MAX_PLAIN_BYTES - 2 * crate::event::MAX_LINE_BYTES, "{plain}");
+}
+
+#[test]
 fn lines_never_unpack_to_more_than_a_block_may_hold() {
     let mut block = sample();
     let plain = vec![b'x'; MAX_PLAIN_BYTES / 2];
