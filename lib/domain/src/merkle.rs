@@ -278,6 +278,7 @@ mod tests {
         let mut edge = Edge::default();
         for size in 0..=300 {
             assert_eq!(edge.root(), reference_root(&all[..size]), "{size}");
+            assert_eq!(edge.size(), size as u64);
             assert_eq!(Edge::of(size as u64, edge.roots().to_vec()), Some(edge.clone()));
             if size < 300 {
                 edge.push(all[size]);
