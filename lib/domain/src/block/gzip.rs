@@ -85,9 +85,8 @@ impl Unpacker {
             match status.map_err(|_| damaged("its deflate stream is damaged"))? {
                 Status::StreamEnd => break,
                 _ if out.len() - start > MAX_PLAIN => return Err(damaged("it unpacks to more than a member may hold")),
-                _ if out.len() < out.capacity() && out.len() == before => {
-                    return Err(damaged("its deflate stream is cut short"));
-                }
+                // There was room, and all of the bytes were at hand.
+                _ if out.len() == before => return Err(damaged("its deflate stream is cut short")),
                 _ => out.reserve(MEMBER_STEP),
             }
         }

@@ -250,6 +250,10 @@ fn a_gzip_member_is_exactly_one_member() {
         let mut longer = member.clone();
         longer[length - 4] ^= 1;
         refused(&longer, "its check values do not match");
+        // What could be read stays, however little was stated.
+        let stated = [&member[..length - 4], &[0; 4]].concat();
+        let (outcome, out) = unpack(&stated);
+        assert_eq!((outcome.is_ok(), out), (plain.is_empty(), [b"before", plain].concat()));
         // The stated length is no promise: it is reserved no more than a member may hold.
         longer[length - 1] = 0xff;
         refused(&longer, "its check values do not match");
@@ -262,5 +266,11 @@ fn a_gzip_member_holds_sixty_four_of_the_longest_lines() {
     let unpack =
         |bytes: usize| gzip::Unpacker::new().unpack(&gzip::Packer::new().pack(&vec![b'x'; bytes]), &mut Vec::new());
     assert_eq!(unpack(most), Ok(()));
+    // What stood in the buffer before is not counted, whatever length is stated.
+    let mut member = gzip::Packer::new().pack(&vec![b'x'; 200_000]);
+    let length = member.len();
+    member[length - 4..].fill(0);
+    let refusal = gzip::Unpacker::new().unpack(&member, &mut vec![0; most]).unwrap_err();
+    assert_eq!(refusal.detail, "gzip member: its check values do not match");
     assert_eq!(unpack(most + 70_000).unwrap_err().detail, "gzip member: it unpacks to more than a member may hold");
 }
