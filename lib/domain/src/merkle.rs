@@ -296,6 +296,10 @@ mod tests {
         for (i, leaf) in all.iter().enumerate() {
             frontier.push(*leaf, &mut full);
             edge.push(*leaf);
+            if i == 255 {
+                let paths: Vec<_> = frontier.partial_tiles().iter().map(Tile::path).collect();
+                assert_eq!(paths, ["tile/1/000.p/1"], "a level without a hash has no tile");
+            }
             if i % 4999 == 0 || i == 65_535 || i == 65_536 {
                 assert_eq!(frontier.edge(), edge, "after {}", i + 1);
             }
