@@ -51,6 +51,7 @@ impl Timestamp {
         let julian = i32::try_from(days + 2_440_588).expect("the years 1 to 9999 fit");
         let date = Date::from_julian_day(julian).expect("the years 1 to 9999 are dates");
         let mut out = *b"0000-00-00T00:00:00.000Z";
+        // The last digits of a value, as many as there is room for.
         let mut put = |at: usize, width: usize, value: i64| {
             let mut rest = value;
             for i in (at..at + width).rev() {
@@ -64,7 +65,7 @@ impl Timestamp {
         put(11, 2, millis / 3_600_000);
         put(14, 2, millis / 60_000 % 60);
         put(17, 2, millis / 1000 % 60);
-        put(20, 3, millis % 1000);
+        put(20, 3, millis);
         out
     }
 }
