@@ -109,4 +109,5 @@ fn trailer_of(plain: &[u8]) -> [u8; 8] {
     trailer
 }
 
-const MEMBER_STEP: usize = 64 * 1024;
+/// Room that is added where a member states too little.
+const MEMBER_STEP: usize = 65_536;

@@ -267,10 +267,10 @@ fn a_gzip_member_holds_sixty_four_of_the_longest_lines() {
         |bytes: usize| gzip::Unpacker::new().unpack(&gzip::Packer::new().pack(&vec![b'x'; bytes]), &mut Vec::new());
     assert_eq!(unpack(most), Ok(()));
     // What stood in the buffer before is not counted, whatever length is stated.
-    let mut member = gzip::Packer::new().pack(&vec![b'x'; 200_000]);
+    let mut member = gzip::Packer::new().pack(&vec![b'x'; most - 100_000]);
     let length = member.len();
     member[length - 4..].fill(0);
-    let refusal = gzip::Unpacker::new().unpack(&member, &mut vec![0; most]).unwrap_err();
+    let refusal = gzip::Unpacker::new().unpack(&member, &mut vec![0; most / 2]).unwrap_err();
     assert_eq!(refusal.detail, "gzip member: its check values do not match");
     assert_eq!(unpack(most + 70_000).unwrap_err().detail, "gzip member: it unpacks to more than a member may hold");
 }
