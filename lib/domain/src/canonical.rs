@@ -74,7 +74,8 @@ fn members(text: &str) -> Option<Event> {
         external_id,
         metadata,
     };
-    (p.at_end() && own_id && seq > 0).then_some(Event { draft, chain, seq, recorded_at, prev_hash, hash })
+    // Whatever stands behind shows when the line is compared.
+    (own_id && seq > 0).then_some(Event { draft, chain, seq, recorded_at, prev_hash, hash })
 }
 
 fn optional(p: &mut Parser<'_>, name: &str) -> Option<Option<String>> {

@@ -153,6 +153,7 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{Algorithm, SigningKey};
 
     fn line() -> String {
         let at = Timestamp::parse("2026-11-25T12:00:00Z").unwrap();
@@ -194,5 +195,72 @@ mod tests {
             assert_ne!(changed, line(), "{from}");
             assert_eq!(Checkpoint::from_line(changed.as_bytes()).unwrap_err().code, code, "{to}");
         }
+    }
+
+    fn sample() -> Checkpoint {
+        let key = SigningKey::new(Algorithm::HmacSha256, [7; 32]);
+        let mut checkpoint = Checkpoint {
+            chain: ChainName::new("c").unwrap(),
+            n: 2,
+            head_seq: 70,
+            head_hash: Hash::of(b"head"),
+            root_hash: Hash::of(b"root"),
+            at: Timestamp::from_unix_millis(0).unwrap(),
+            reason: Reason::Manual,
+            prev_checkpoint: Hash::of(b"before"),
+            sig_alg: "hmac-sha256".to_owned(),
+            key_id: key.verify_key().key_id(),
+            signature: Vec::new(),
+        };
+        checkpoint.signature = key.sign(&checkpoint.signed_bytes());
+        checkpoint
+    }
+
+    #[test]
+    fn what_is_signed_is_the_line_without_its_signature() {
+        let checkpoint = sample();
+        let line = String::from_utf8(checkpoint.line()).unwrap();
+        let signature = format!("\"signature\":\"{}\",", hex(&checkpoint.signature));
+        assert_eq!(line.replace(&signature, "").into_bytes(), checkpoint.signed_bytes());
+        assert_eq!(checkpoint.digest(), Hash::of(&checkpoint.signed_bytes()));
+        assert_eq!(Checkpoint::from_line(line.as_bytes()), Ok(checkpoint));
+    }
+
+    #[test]
+    fn a_line_is_read_strictly() {
+        let line = String::from_utf8(sample().line()).unwrap();
+        let with = |from: &str, to: &str| {
+            assert_eq!(line.matches(from).count(), 1, "{from}");
+            let refusal = Checkpoint::from_line(line.replace(from, to).as_bytes()).unwrap_err();
+            (refusal.code, refusal.pointer)
+        };
+        let at = |code, pointer: &str| (code, pointer.to_owned());
+        assert_eq!(Checkpoint::from_line(b"7").unwrap_err().code, "wrong-type");
+        assert_eq!(with("\"n\":2", "\"n\": 2"), at("not-canonical", ""));
+        assert_eq!(with("audit.checkpoint.v1", "audit.checkpoint.v2"), at("unknown-version", "/type"));
+        assert_eq!(with("\"n\":2", "\"n\":2,\"o\":2"), at("unknown-member", "/o"));
+        assert_eq!(with("\"manual\"", "\"bored\""), at("invalid-reason", "/reason"));
+        assert_eq!(with("\"n\":2", "\"n\":-2"), at("invalid-number", "/n"));
+        assert_eq!(with("\"signature\":\"", "\"signature\":\"g"), at("invalid-hash", "/signature"));
+    }
+
+    #[test]
+    fn every_reason_has_its_word() {
+        for (reason, word) in [
+            (Reason::Startup, "startup"),
+            (Reason::Interval, "interval"),
+            (Reason::Threshold, "threshold"),
+            (Reason::Manual, "manual"),
+        ] {
+            assert_eq!((reason.as_str(), Reason::new(word)), (word, Some(reason)));
+        }
+        assert_eq!(Reason::new("bored"), None);
+    }
+
+    #[test]
+    fn a_signature_is_over_every_member() {
+        let ring = KeyRing::of(SigningKey::new(Algorithm::HmacSha256, [7; 32]).verify_key());
+        assert!(sample().is_signed_by(&ring));
+        assert!(!Checkpoint { n: 3, ..sample() }.is_signed_by(&ring));
     }
 }

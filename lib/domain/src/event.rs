@@ -355,3 +355,71 @@ impl Event {
         Ok(Self { draft, chain, seq, recorded_at, prev_hash, hash })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        let at = Timestamp::from_unix_millis(1000).unwrap();
+        let metadata = Object::of([("a", 1.into())]);
+        Draft::internal("audit.archived", "x".to_owned(), at, metadata).unwrap()
+    }
+
+    #[test]
+    fn an_event_of_the_log_itself_says_so() {
+        let draft = draft();
+        assert_eq!(draft.id(), EventId::of_external(&Source::audit(), "x"));
+        assert_eq!(draft.at(), Timestamp::from_unix_millis(1000).unwrap());
+        assert_eq!((draft.action().as_str(), draft.source().as_str()), ("audit.archived", "audit"));
+        assert_eq!((draft.external_id(), draft.metadata()), (Some("x"), &Object::of([("a", 1.into())])));
+        assert!(Draft::internal("No verb", "x".to_owned(), draft.at(), Object::default()).is_err());
+        let by = draft.clone().by(ActorType::User, Some("u".to_owned()));
+        assert_eq!((by.actor_type, by.actor_id.as_deref()), (ActorType::User, Some("u")));
+        assert_eq!(Draft { actor_type: ActorType::System, actor_id: None, ..by }, draft);
+    }
+
+    #[test]
+    fn what_a_chain_records_once_is_the_pair_or_the_id() {
+        let chain = ChainName::new("c").unwrap();
+        let draft = draft();
+        let key = |text: &str| Identity(Hash::of(text.as_bytes()));
+        assert_eq!(draft.identity(&chain), key(r#"["c","audit","x","x"]"#));
+        let without = Draft { external_id: None, ..draft };
+        assert_eq!(without.identity(&chain), key(&format!(r#"["c","audit","i","{}"]"#, without.id())));
+    }
+
+    #[test]
+    fn a_line_is_read_strictly() {
+        let chain = ChainName::new("c").unwrap();
+        let recorded_at = Timestamp::from_unix_millis(2000).unwrap();
+        let (line, hash) = draft().seal(&Place { chain: &chain, seq: 1, recorded_at, prev_hash: Hash::ZERO });
+        let event = Event::from_line(&line).unwrap();
+        assert_eq!((event.hash, event.line()), (hash, line.clone()));
+        let text = String::from_utf8(line).unwrap();
+        let refusal = |text: &str| {
+            let refusal = Event::from_line(text.as_bytes()).unwrap_err();
+            (refusal.code, refusal.pointer)
+        };
+        let at = |code, pointer: &str| (code, pointer.to_owned());
+        assert_eq!(refusal("[]"), at("wrong-type", ""));
+        assert_eq!(refusal(&text.replace("success", "failure")), at("hash-mismatch", "/hash"));
+        assert_eq!(refusal(&text.replace("{\"a\":1}", "{\"a\": 1}")), at("not-canonical", ""));
+        assert_eq!(refusal(&text.replace("\"v\":1", "\"v\":2")), at("unknown-version", "/v"));
+        assert_eq!(refusal(&text.replace("\"seq\":1", "\"seq\":0")), at("invalid-number", "/seq"));
+        // Whatever its hash and its form: a rule of the format is a rule.
+        let sealed = |draft: &Draft, seq| {
+            let (line, _) = draft.seal(&Place { chain: &chain, seq, recorded_at, prev_hash: Hash::ZERO });
+            refusal(std::str::from_utf8(&line).unwrap())
+        };
+        assert_eq!(sealed(&draft(), 0), at("invalid-number", "/seq"));
+        let mut other = draft();
+        other.external_id = Some("y".to_owned());
+        assert_eq!(sealed(&other, 1), at("id-mismatch", "/id"));
+        // A value need not be canonical, but a hash that it brings must be its own.
+        let value = |text: &str| Event::from_value(parse(text.as_bytes(), Limits::FORMAT).unwrap());
+        assert_eq!(value(&text.replace("{\"a\":1}", "{\"a\": 1}")).unwrap(), event);
+        assert_eq!(value(&text.replace("success", "failure")).unwrap_err().code, "hash-mismatch");
+        assert_eq!(value("[]").unwrap_err().code, "wrong-type");
+    }
+}

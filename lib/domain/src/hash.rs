@@ -108,9 +108,10 @@ pub(crate) fn write_hex(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// The two digits of every byte: each line has a hash to write or to compare.
 const PAIRS: [[u8; 2]; 256] = {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut table = [[0; 2]; 256];
     let mut i = 0;
     while i < 256 {
@@ -120,17 +121,16 @@ const PAIRS: [[u8; 2]; 256] = {
     table
 };
 
-/// Value of a lower-case hex digit, 255 for anything else: one table, since every line has two
-/// hashes to read.
+/// All bits, so that one of them shows among any digits.
+const NO_DIGIT: u8 = 255;
+
+/// Value of a lower-case hex digit, [`NO_DIGIT`] for anything else: one table, since every line has
+/// two hashes to read.
 const NIBBLE: [u8; 256] = {
-    let mut table = [255; 256];
+    let mut table = [NO_DIGIT; 256];
     let mut i: u8 = 0;
-    while i < 10 {
-        table[(b'0' + i) as usize] = i;
-        i += 1;
-    }
     while i < 16 {
-        table[(b'a' + i - 10) as usize] = i;
+        table[DIGITS[i as usize] as usize] = i;
         i += 1;
     }
     table
@@ -145,13 +145,50 @@ pub(crate) fn read_hex(text: &[u8], out: &mut [u8]) -> bool {
     for (pair, byte) in text.chunks_exact(2).zip(out.iter_mut()) {
         let (high, low) = (NIBBLE[usize::from(pair[0])], NIBBLE[usize::from(pair[1])]);
         seen |= high | low;
-        *byte = (high << 4) | (low & 15);
+        *byte = (high << 4) + (low & 15);
     }
-    seen < 16
+    seen != NO_DIGIT
 }
 
 /// Reads lower-case hex of any even length.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let mut out = vec![0; text.len() / 2];
     read_hex(text.as_bytes(), &mut out).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_text() {
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let hash = Hash::of(b"");
+        assert_eq!((hash.to_string(), format!("{hash:?}")), (text.to_owned(), text.to_owned()));
+        assert_eq!(Hash::from_hex(text.as_bytes()), Some(hash));
+        for byte in 0..=u8::MAX {
+            let digits = hex(&[byte]);
+            assert_eq!(digits, format!("{byte:02x}"));
+            assert_eq!(unhex(&digits), Some(vec![byte]));
+        }
+        for no_hash in [&text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('e', "g")] {
+            assert_eq!(Hash::from_hex(no_hash.as_bytes()), None);
+            assert!(!hash.is_hex(no_hash.as_bytes()));
+        }
+        assert!(hash.is_hex(text.as_bytes()) && !Hash::ZERO.is_hex(text.as_bytes()));
+        for other in ["0", ":", "/", "`", "`0", "0`", "0g", "g0", "0:", ":0", "0/", "/0", "\u{ff}"] {
+            assert_eq!(unhex(other), None, "{other}");
+        }
+    }
+
+    /// However long the pieces are, so that every length of padding occurs.
+    #[test]
+    fn two_pieces_hash_as_one() {
+        let text = [7; 200];
+        let mut scratch = Vec::new();
+        for length in 0..text.len() {
+            let (first, second) = text[..length].split_at(length / 3);
+            assert_eq!(Hash::of_two(first, second, &mut scratch), Hash::of(&text[..length]), "{length}");
+        }
+    }
 }

@@ -278,4 +278,43 @@ mod tests {
         let error = KeyRing::default().add_list(&format!("hmac-sha256:{secret}@x-y")).unwrap_err();
         assert!(!error.to_string().contains(&secret));
     }
+
+    #[test]
+    fn a_key_shows_its_name_and_never_itself() {
+        for (algorithm, word) in [(Algorithm::HmacSha256, "hmac-sha256"), (Algorithm::Ed25519, "ed25519")] {
+            let key = SigningKey::new(algorithm, [5; 32]);
+            let id = key.verify_key().key_id();
+            assert_eq!(format!("{key:?}"), format!("SigningKey({word} {id})"));
+            assert_eq!(format!("{:?}", key.verify_key()), format!("VerifyKey({word} {id})"));
+            assert_eq!((key.algorithm(), key.verify_key().algorithm()), (algorithm, algorithm));
+            assert_eq!(Algorithm::new(word), Some(algorithm));
+        }
+        assert_eq!(Algorithm::new("rsa"), None);
+    }
+
+    #[test]
+    fn ed25519_signatures_are_checked() {
+        let key = SigningKey::new(Algorithm::Ed25519, [2; 32]);
+        let VerifyKey::Ed25519(public) = key.verify_key() else { panic!() };
+        assert_eq!(VerifyKey::ed25519(public.as_bytes()), Some(key.verify_key()));
+        assert_eq!(VerifyKey::ed25519(&public.as_bytes()[1..]), None);
+        assert!(key.verify_key().verifies(b"m", &key.sign(b"m")));
+        assert!(!key.verify_key().verifies(b"n", &key.sign(b"m")));
+        assert!(!key.verify_key().verifies(b"m", &key.sign(b"m")[1..]));
+    }
+
+    #[test]
+    fn a_list_has_entries_with_or_without_a_range() {
+        let secret = hex(&[1; 32]);
+        let mut ring = KeyRing::default();
+        assert!(ring.is_empty());
+        ring.add_list(&format!(" ,hmac-sha256:{secret}, hmac-sha256:{secret}@7-, hmac-sha256:{secret}@7-9,")).unwrap();
+        let ranges: Vec<_> = ring.0.iter().map(|key| (key.from_seq, key.to_seq)).collect();
+        assert_eq!(ranges, [(1, u64::MAX), (7, u64::MAX), (7, 9)]);
+        assert!(!ring.is_empty());
+        let error = ring.add_list(&format!("hmac-sha256:{secret}, x")).unwrap_err();
+        assert_eq!(error, KeyError::Entry("number 2".to_owned()));
+        let of = KeyRing::of(SigningKey::new(Algorithm::HmacSha256, [1; 32]).verify_key());
+        assert_eq!(of.0, ring.0[..1]);
+    }
 }

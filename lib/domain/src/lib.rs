@@ -22,3 +22,5 @@ pub mod verify;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

@@ -347,22 +347,31 @@ fn escapes_before(line: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Draft, Event, Place};
-    use crate::json::Object;
+    use crate::event::{Event, Place};
     use crate::names::ChainName;
     use crate::testing::any_draft;
     use crate::time::Timestamp;
     use proptest::prelude::*;
 
     #[test]
-    fn a_number_is_positive_and_has_one_spelling() {
-        let (chain, recorded_at) = (ChainName::new("c").unwrap(), Timestamp::from_unix_millis(0).unwrap());
-        let draft = Draft::internal("audit.test", "x".to_owned(), recorded_at, Object::default()).unwrap();
-        let place = Place { chain: &chain, seq: 7, recorded_at, prev_hash: Hash::ZERO };
-        let line = String::from_utf8(draft.seal(&place).0).unwrap();
-        for (seq, taken) in [("7", true), ("0", false), ("07", false), ("", false), ("-7", false), ("7.0", false)] {
-            let line = line.replace("\"seq\":7", &format!("\"seq\":{seq}"));
-            assert_eq!(LineView::of(line.as_bytes()).is_some(), taken, "{seq}");
+    fn a_line_is_whole_and_its_seq_a_number_without_ornament() {
+        let chain = ChainName::new("c").unwrap();
+        let recorded_at = Timestamp::from_unix_millis(0).unwrap();
+        let draft = crate::event::Draft::internal("a", "x".to_owned(), recorded_at, Default::default()).unwrap();
+        let (line, _) = draft.seal(&Place { chain: &chain, seq: 7, recorded_at, prev_hash: Hash::ZERO });
+        for cut in 0..line.len() {
+            assert!(LineView::of(&line[..cut]).is_none() && LineView::of(&line[cut + 1..]).is_none(), "{cut}");
+        }
+        let line = String::from_utf8(line).unwrap();
+        let seq = |text: &str| {
+            let line = line.replace("\"seq\":7", &format!("\"seq\":{text}"));
+            LineView::of(line.as_bytes()).map(|view| view.seq)
+        };
+        for (text, value) in [("7", 7), ("10", 10), ("9999999999999999", 9_999_999_999_999_999)] {
+            assert_eq!(seq(text), Some(value), "{text}");
+        }
+        for text in ["", "0", "07", "00", "-7", "+7", "7.0", "\"7\"", "10000000000000000", "99999999999999999999999"] {
+            assert_eq!(seq(text), None, "{text}");
         }
     }
 
@@ -399,6 +408,15 @@ mod tests {
             line[at] = to;
             let intact = LineView::of(&line).is_some_and(|view| view.computed_hash() == view.hash);
             prop_assert!(!intact);
+        }
+
+        #[test]
+        fn the_lowest_flag_is_at_the_lowest_zero_byte(bytes in any::<[u8; 8]>(), zeros in any::<u8>()) {
+            let mut bytes = bytes;
+            (0..8).filter(|i| zeros >> i & 1 == 1).for_each(|i| bytes[i] = 0);
+            let flags = zero_bytes(u64::from_le_bytes(bytes));
+            let first = bytes.iter().position(|b| *b == 0);
+            prop_assert_eq!((flags != 0).then(|| flags.trailing_zeros() as usize / 8), first);
         }
 
         #[test]

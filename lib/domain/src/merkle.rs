@@ -232,10 +232,10 @@ pub fn proves_inclusion(index: u64, size: u64, leaf: Hash, path: &[Hash], root: 
         }
         if node_index & 1 == 1 || node_index == last {
             hash = node(sibling, &hash);
-            while node_index & 1 == 0 && node_index != 0 {
-                node_index >>= 1;
-                last >>= 1;
-            }
+            // Up to where it is a right child again: none at the right edge has a sibling before that.
+            let levels = node_index.trailing_zeros();
+            node_index >>= levels;
+            last >>= levels;
         } else {
             hash = node(&hash, sibling);
         }
@@ -278,6 +278,7 @@ mod tests {
         let mut edge = Edge::default();
         for size in 0..=300 {
             assert_eq!(edge.root(), reference_root(&all[..size]), "{size}");
+            assert_eq!(edge.size(), size as u64);
             assert_eq!(Edge::of(size as u64, edge.roots().to_vec()), Some(edge.clone()));
             if size < 300 {
                 edge.push(all[size]);
@@ -295,7 +296,11 @@ mod tests {
         for (i, leaf) in all.iter().enumerate() {
             frontier.push(*leaf, &mut full);
             edge.push(*leaf);
-            if i % 997 == 0 || i == 65_535 || i == 65_536 {
+            if i == 255 {
+                let paths: Vec<_> = frontier.partial_tiles().iter().map(Tile::path).collect();
+                assert_eq!(paths, ["tile/1/000.p/1"], "a level without a hash has no tile");
+            }
+            if i % 4999 == 0 || i == 65_535 || i == 65_536 {
                 assert_eq!(frontier.edge(), edge, "after {}", i + 1);
             }
         }
@@ -307,6 +312,8 @@ mod tests {
         assert_eq!(partial, ["tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1"]);
         let tile = Tile { level: 0, index: 1_234_067, hashes: vec![Hash::ZERO; 5] };
         assert_eq!(tile.path(), "tile/0/x001/x234/067.p/5");
+        assert_eq!(Tile { index: 1000, ..tile.clone() }.path(), "tile/0/x001/000.p/5");
+        assert_eq!(Tile { hashes: vec![Hash([1; 32]), Hash([2; 32])], ..tile }.bytes(), [[1; 32], [2; 32]].concat());
         // A signer that starts from the partial tiles goes on with the same tree.
         let levels = Frontier::widths(70_000)
             .into_iter()
@@ -330,6 +337,10 @@ mod tests {
                 assert!(proves(index, size, all[index]), "{index} of {size}");
                 assert!(!proves(index, size, Hash::ZERO));
                 assert!(size == 1 || !proves((index + 1) % size, size, all[index]));
+                assert!(!proves(index, index, all[index]), "there is no such leaf");
+                let root_of_path = |path: &[Hash]| proves_inclusion(index as u64, size as u64, all[index], path, &root);
+                assert!(size == 1 || !root_of_path(&path[..path.len() - 1]), "too short");
+                assert!(!root_of_path(&[&path[..], &[Hash::ZERO]].concat()), "too long");
             }
             assert_eq!(inclusion_proof(&all, size), None);
         }

@@ -218,6 +218,7 @@ mod tests {
             assert!(Action::new(bad).is_err(), "{bad}");
         }
         assert!(Action::new("audit.archived").unwrap().is_reserved());
+        assert!(Action::new("audit").unwrap().is_reserved());
         assert!(!Action::new("auditor.added").unwrap().is_reserved());
     }
 
@@ -231,5 +232,9 @@ mod tests {
         // Worked out with Python's hashlib and json.
         let id = EventId::of_external(&Source::new("ocis").unwrap(), "a:1");
         assert_eq!(id.as_str().as_bytes()[14], b'8');
+        assert_eq!(
+            (id.to_string(), ChainName::new("c").unwrap().to_string()),
+            (id.as_str().to_owned(), "c".to_owned())
+        );
     }
 }

@@ -51,6 +51,7 @@ impl Timestamp {
         let julian = i32::try_from(days + 2_440_588).expect("the years 1 to 9999 fit");
         let date = Date::from_julian_day(julian).expect("the years 1 to 9999 are dates");
         let mut out = *b"0000-00-00T00:00:00.000Z";
+        // The last digits of a value, as many as there is room for.
         let mut put = |at: usize, width: usize, value: i64| {
             let mut rest = value;
             for i in (at..at + width).rev() {
@@ -64,7 +65,7 @@ impl Timestamp {
         put(11, 2, millis / 3_600_000);
         put(14, 2, millis / 60_000 % 60);
         put(17, 2, millis / 1000 % 60);
-        put(20, 3, millis % 1000);
+        put(20, 3, millis);
         out
     }
 }
@@ -138,6 +139,10 @@ mod tests {
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
             ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
             ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),
+            ("2026-11-25T13:07:09.12Z", "2026-11-25T13:07:09.120Z"),
+            ("2026-11-25T13:07:09.1234-02:30", "2026-11-25T15:37:09.123Z"),
+            ("2026-11-25T13:07:09+23:59", "2026-11-24T13:08:09.000Z"),
+            ("2026-11-25T13:07:09-00:00", "2026-11-25T13:07:09.000Z"),
         ] {
             assert_eq!(Timestamp::parse(given).unwrap().to_string(), wanted);
         }
@@ -164,9 +169,46 @@ mod tests {
             "2026-11-25T13:07:09ZZ",
             "+2026-11-25T13:07:09Z",
             "2026-11-25T13:07:0９Z",
+            "2026/11-25T13:07:09Z",
+            "2026-11/25T13:07:09Z",
+            "2026-11-25T13.07:09Z",
+            "2026-11-25T13:07.09Z",
+            "2026-11-25T13:07:0:Z",
+            "2026-11-25T13:07:0/Z",
+            "2026-11-25T13:07:09.",
+            "2026-11-25T13:07:09.123",
+            "2026-11-25T13:07:09+01:60",
+            "2026-11-25T13:07:09+24:60",
+            "2026-11-25T13:07:09+0a:00",
+            "2026-11-25T13:07:09+00:0a",
+            "2026-11-25T13:07:09+01-00",
+            "2026-11-25T13:07:09+01:000",
+            "2026-11-25T13:07:09+01:0",
+            "2026-11-25T13:07:09*01:00",
         ] {
             assert_eq!(Timestamp::parse(text), Err(TimeError), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_is_the_milliseconds_since_1970() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00.000Z", 0),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("2026-11-25T13:07:09.125Z", 1_795_612_029_125),
+            ("0001-01-01T00:00:00.000Z", FIRST),
+            ("9999-12-31T23:59:59.999Z", LAST),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().unix_millis(), millis, "{text}");
+            assert_eq!(Timestamp::from_unix_millis(millis).unwrap().to_string(), text);
+        }
+        assert_eq!((Timestamp::from_unix_millis(FIRST - 1), Timestamp::from_unix_millis(LAST + 1)), (None, None));
+        let (first, last) = (Timestamp(FIRST), Timestamp(LAST));
+        assert_eq!((first.plus_millis(-1), first.plus_millis(7)), (first, Timestamp(FIRST + 7)));
+        assert_eq!(
+            (last.plus_millis(1), last.plus_millis(i64::MAX), last.plus_millis(-7)),
+            (last, last, Timestamp(LAST - 7))
+        );
     }
 
     proptest! {

@@ -67,6 +67,59 @@ fn each_rule_has_its_own_refusal_and_place() {
     refused(&with(r#""actorId":"a\u0000""#), "nul-character", "/actorId");
 }
 
+/// A draft in a queue message is complete: nothing is filled in.
+#[test]
+fn a_draft_that_travels_has_every_member() {
+    let posted = r#"{"action":"a","at":"2026-11-25T11:00:00Z","source":"ocis","externalId":"gen:17","actorId":"u"}"#;
+    let draft = admitted(posted).unwrap();
+    let object = || {
+        let Value::Object(object) = parse(&draft.canonical(), Limits::FORMAT).unwrap() else { panic!() };
+        object
+    };
+    assert_eq!(complete_draft(object()), Ok(draft.clone()));
+    for name in MEMBERS {
+        let mut without = object();
+        without.remove(name).unwrap();
+        let refusal = complete_draft(without).unwrap_err();
+        assert_eq!((refusal.code, refusal.pointer), ("missing-member", format!("/{name}")));
+    }
+    let with = |name: &str, value: Value| {
+        let mut object = object();
+        object.insert(name, value);
+        complete_draft(object).map_err(|refusal| (refusal.code, refusal.pointer))
+    };
+    let refusal = |code, pointer: &str| Err((code, pointer.to_owned()));
+    assert_eq!(with("id", ID.into()), refusal("id-mismatch", "/id"));
+    assert_eq!(with("externalId", Value::Null).map(|draft| draft.external_id), Ok(None));
+    assert_eq!(with("colour", 1.into()), refusal("unknown-member", "/colour"));
+}
+
+#[test]
+fn only_a_known_actor_makes_a_user_of_the_system() {
+    let kind = |members: &str| {
+        admitted(&format!(r#"{{"action":"a","at":"2026-11-25T11:00:00Z",{members}}}"#)).unwrap().actor_type
+    };
+    assert_eq!(kind(r#""actorId":null,"actorEmail":null"#), ActorType::System);
+    assert_eq!(kind(r#""actorIp":"203.0.113.1""#), ActorType::System);
+    assert_eq!(kind(r#""actorId":"u""#), ActorType::User);
+    assert_eq!(kind(r#""actorId":"u","actorType":"system""#), ActorType::User);
+    assert_eq!(kind(r#""actorId":"u","actorType":"service""#), ActorType::Service);
+    assert_eq!(kind(r#""actorType":"anonymous""#), ActorType::Anonymous);
+}
+
+#[test]
+fn an_id_is_taken_or_made() {
+    let id = |members: &str| {
+        admitted(&format!(r#"{{"action":"a","at":"2026-11-25T11:00:00Z",{members}}}"#)).unwrap().id().to_string()
+    };
+    let other = "00000000-0000-4000-8000-000000000000";
+    assert_eq!(id(&format!(r#""id":"{other}""#)), other);
+    assert_eq!(id(&format!(r#""id":"{other}","externalId":null"#)), other);
+    assert_eq!(id(r#""id":null"#), ID);
+    refused(r#"{"action":"a","at":"2026-11-25T11:00:00Z","externalId":"x","source":"?"}"#, "invalid-source", "/source");
+    refused(r#"{"action":"a","at":"2026-11-25T11:00:00Z","externalId":7}"#, "wrong-type", "/externalId");
+}
+
 #[test]
 fn hostile_but_lawful_events_are_taken() {
     let actor = "x".repeat(3 * 1024);

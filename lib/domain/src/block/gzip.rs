@@ -86,9 +86,8 @@ impl Unpacker {
             match status.map_err(|_| damaged("its deflate stream is damaged"))? {
                 _ if out.len() - start > MAX_PLAIN => return Err(damaged("it unpacks to more than a member may hold")),
                 Status::StreamEnd => break,
-                _ if out.len() < out.capacity() && out.len() == before => {
-                    return Err(damaged("its deflate stream is cut short"));
-                }
+                // There was room, and all of the bytes were at hand.
+                _ if out.len() == before => return Err(damaged("its deflate stream is cut short")),
                 _ => out.reserve(MEMBER_STEP),
             }
         }
@@ -117,4 +116,5 @@ fn trailer_of(plain: &[u8]) -> [u8; 8] {
     trailer
 }
 
-const MEMBER_STEP: usize = 64 * 1024;
+/// Room that is added where a member states too little.
+const MEMBER_STEP: usize = 65_536;

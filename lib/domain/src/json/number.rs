@@ -102,11 +102,11 @@ impl Decimal {
             None => (text, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let mut exponent = exponent - i64::try_from(fraction.len()).unwrap_or(i64::MAX >> 3);
+        let mut exponent = exponent - length(fraction);
         let all = format!("{whole}{fraction}");
         let trimmed = all.trim_start_matches('0');
         let digits = trimmed.trim_end_matches('0');
-        exponent += i64::try_from(trimmed.len() - digits.len()).unwrap_or(i64::MAX >> 3);
+        exponent += length(trimmed) - length(digits);
         if digits.is_empty() {
             return Self { negative: false, digits: String::new(), exponent: 0 };
         }
@@ -118,13 +118,14 @@ impl Decimal {
     }
 }
 
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).expect("no text has 2^63 bytes")
+}
+
 fn parse_exponent(text: &str) -> i64 {
     const BEYOND: i64 = 1 << 60;
-    let (negative, digits) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    // A plus sign is read by `parse` itself.
     let value = digits.parse::<i64>().unwrap_or(BEYOND).min(BEYOND);
     if negative { -value } else { value }
 }

@@ -87,11 +87,6 @@ impl<'a> Parser<'a> {
         self.number().ok()?.as_u64()
     }
 
-    /// Whether everything was read.
-    pub(crate) fn at_end(&self) -> bool {
-        self.at == self.text.len()
-    }
-
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

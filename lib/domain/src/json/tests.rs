@@ -107,6 +107,107 @@ fn every_refusal_names_its_rule_and_its_place() {
     assert!(parse(format!("\"{}\"", "x".repeat(8192)).as_bytes(), Limits::ADMISSION).is_ok());
 }
 
+#[test]
+fn every_limit_is_exact() {
+    for (limits, depth, bytes) in
+        [(Limits::ADMISSION, 32, Some(8192)), (Limits::BATCH, 33, Some(8192)), (Limits::FORMAT, 128, None)]
+    {
+        let nested = |depth: usize| parse(format!("{}1{}", "[".repeat(depth), "]".repeat(depth)).as_bytes(), limits);
+        assert!(nested(depth).is_ok());
+        assert_eq!(nested(depth + 1).unwrap_err().code, "too-deep");
+        let long = |bytes: usize| parse(format!("{{\"{0}\":\"{0}\"}}", "x".repeat(bytes)).as_bytes(), limits);
+        assert!(long(bytes.unwrap_or(1 << 20)).is_ok());
+        assert!(bytes.is_none_or(|bytes| long(bytes + 1).unwrap_err().code == "string-too-long"));
+    }
+}
+
+/// Where the reader stopped stands in its words, so that a producer finds the place.
+#[test]
+fn a_syntax_error_names_its_byte() {
+    for (text, at) in [
+        ("", 0),
+        (" [1 2]", 4),
+        ("[1,]", 3),
+        ("[", 1),
+        ("{\"a\" 1}", 5),
+        ("{\"a\":1 \"b\"}", 7),
+        ("{a:1}", 1),
+        ("{\"a\":1,}", 7),
+        ("tru", 0),
+        ("nulL", 0),
+        ("01", 1),
+        ("-", 1),
+        ("-a", 1),
+        ("1.", 2),
+        ("1.e5", 2),
+        ("1e", 2),
+        ("1e+", 3),
+        ("\"\\x\"", 3),
+        ("\"\\u00g0\"", 3),
+        ("\"\\u00", 3),
+        ("\"\u{1f}\"", 1),
+        ("\"a", 2),
+        ("1 1", 2),
+        ("{} {}", 3),
+    ] {
+        let refusal = parse(text.as_bytes(), Limits::FORMAT).unwrap_err();
+        assert_eq!(refusal.code, "invalid-json", "{text}");
+        assert!(refusal.detail.ends_with(&format!(", at byte {at}")), "{text}: {refusal}");
+    }
+    assert_eq!(parse(b"\"\xff\"", Limits::FORMAT).unwrap_err().detail, "byte 1 is not UTF-8");
+}
+
+#[test]
+fn a_refusal_is_shown_with_its_place() {
+    let refusal = Refusal::new("too-deep", "nested");
+    assert_eq!(refusal.to_string(), "the document: nested [too-deep]");
+    assert_eq!(refusal.within("b").within("a/~").to_string(), "/a~1~0/b: nested [too-deep]");
+}
+
+#[test]
+fn values_are_what_they_are_and_nothing_else() {
+    let value = |text: &str| parse(text.as_bytes(), Limits::FORMAT).unwrap();
+    let all = [value("null"), value("true"), value("7"), value("\"s\""), value("[1]"), value("{\"a\":1}")];
+    let found =
+        all.each_ref().map(|v| (v.as_u64(), v.as_str(), v.as_array().map(<[_]>::len), v.as_object().map(Object::len)));
+    assert_eq!(found[..2], [(None, None, None, None); 2]);
+    let rest = [
+        (Some(7), None, None, None),
+        (None, Some("s"), None, None),
+        (None, None, Some(1), None),
+        (None, None, None, Some(1)),
+    ];
+    assert_eq!(found[2..], rest);
+    for (text, number) in
+        [("0", Some(0)), ("-0", Some(0)), ("-1", None), ("1.5", None), ("-1.5", None), ("1e3", Some(1000))]
+    {
+        assert_eq!(value(text).as_u64(), number, "{text}");
+    }
+    const MOST: u64 = 9_007_199_254_740_991;
+    assert_eq!(Value::integer(MOST).and_then(|v| v.as_u64()), Some(MOST));
+    assert_eq!(Value::integer(MOST + 1), None);
+    let from =
+        [Value::from(7u32), true.into(), "s".into(), "s".to_owned().into(), None::<u32>.into(), Some(7u32).into()];
+    assert_eq!(from, ["7", "true", "\"s\"", "\"s\"", "null", "7"].map(value));
+}
+
+#[test]
+fn an_object_keeps_its_members_unique_and_in_order() {
+    let mut object = Object::default();
+    assert!(object.is_empty());
+    for (name, value) in [("b", 1u32), ("\u{fb33}", 2), ("a", 3), ("\u{1f600}", 4), ("b", 5)] {
+        object.insert(name, value.into());
+    }
+    let text = "{\"a\":3,\"b\":5,\"\u{1f600}\":4,\"\u{fb33}\":2}";
+    assert_eq!(String::from_utf8(object.canonical()).unwrap(), text);
+    assert_eq!((object.len(), object.is_empty(), object.get("c")), (4, false, None));
+    assert_eq!(object.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b", "\u{1f600}", "\u{fb33}"]);
+    assert_eq!(object.get("b"), Some(&5.into()));
+    assert_eq!((object.remove("b"), object.remove("b")), (Some(5.into()), None));
+    let twice = vec![("a".to_owned(), Value::Null), ("b".to_owned(), Value::Null), ("a".to_owned(), Value::Null)];
+    assert_eq!(Object::from_members(twice), Err("a".to_owned()));
+}
+
 pub(crate) fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),

@@ -66,7 +66,7 @@ pub fn verify_lines(
         if !carry.is_empty() {
             // The end of a line whose start came before.
             let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            carry.extend_from_slice(&rest[..end.min(LONGEST_LINE + 1)]);
+            carry.extend_from_slice(&rest[..end]);
             if rest[..end].ends_with(b"\n") {
                 joiner.take_line(&carry)?;
                 carry.clear();

@@ -80,3 +80,50 @@ impl Drop for Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyRing;
+    use crate::verify::Start;
+
+    fn options(threads: usize) -> Options {
+        Options {
+            ring: KeyRing::default(),
+            start: Start::FirstLine,
+            end: None,
+            parse_after: 0,
+            all_checkpoints: false,
+            repeat_key: [0; 16],
+            threads,
+        }
+    }
+
+    /// A worker has one run to check and one that waits.
+    #[test]
+    fn answers_come_in_order_once_every_worker_is_busy() {
+        for threads in 0..4 {
+            let mut pool = Pool::new(&options(threads));
+            let mut answers = Vec::new();
+            for n in 1..=20 {
+                let answer = pool.submit(Chunk::Block { n, row: Vec::new() });
+                assert_eq!(answer.is_some(), n > 2 * threads as u64, "{n} on {threads}");
+                answers.extend(answer);
+            }
+            answers.extend(std::iter::from_fn(|| pool.receive()));
+            let blocks: Vec<_> = answers.into_iter().filter_map(|answer| answer.block).collect();
+            assert_eq!(blocks, (1..=20).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn no_thread_outlives_its_pool() {
+        let mut pool = Pool::new(&options(2));
+        let shared = Arc::clone(&pool.options);
+        for _ in 0..3 {
+            pool.submit(Chunk::Lines(vec![b'\n'; 1 << 16]));
+        }
+        drop(pool);
+        assert_eq!(Arc::strong_count(&shared), 1);
+    }
+}

@@ -153,6 +153,38 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    #[test]
+    fn no_more_records_are_held_than_a_run_has() {
+        let mut repeats = Repeats::with_runs_of(Box::new(io::Cursor::new(Vec::new())), 5);
+        for seq in 1..=23 {
+            repeats.add((seq, 0), seq, None).unwrap();
+            let held = usize::try_from(seq).unwrap();
+            assert_eq!((repeats.runs.len(), repeats.buffer.len()), (held / 5, held % 5));
+        }
+        assert_eq!(RUN_RECORDS * RECORD, 12 * 1024 * 1024);
+        // Without a scratch there is nowhere to put them.
+        let mut repeats = Repeats { scratch: None, ..repeats };
+        (1..=9).for_each(|seq| repeats.add((seq, 0), seq, None).unwrap());
+        assert_eq!((repeats.runs.len(), repeats.buffer.len()), (4, 12));
+    }
+
+    #[test]
+    fn the_least_of_many_repeats_are_named_and_all_are_counted() {
+        for run in [1000, 7] {
+            let mut repeats = Repeats::with_runs_of(Box::new(io::Cursor::new(Vec::new())), run);
+            // Two pairs that differ in their second half, in falling order.
+            (1..=40).rev().for_each(|seq| repeats.add((1, seq % 2), seq, Some(seq)).unwrap());
+            assert_eq!(repeats.finish(3).unwrap(), (vec![(3, Some(3)), (4, Some(4)), (5, Some(5))], 38));
+        }
+    }
+
+    #[test]
+    fn a_run_is_read_back_in_pieces() {
+        let mut repeats = Repeats::with_runs_of(Box::new(io::Cursor::new(Vec::new())), 1300);
+        (1..=3900).for_each(|seq| repeats.add((seq % 1950, seq % 1950), seq, Some(0)).unwrap());
+        assert_eq!(repeats.finish(10_000).unwrap(), ((1951..=3900).map(|seq| (seq, Some(0))).collect(), 1950));
+    }
+
     proptest! {
         #[test]
         fn runs_of_any_size_find_the_same(ids in prop::collection::vec((0u64..7, 0u64..7), 0..120), run in 1usize..20) {

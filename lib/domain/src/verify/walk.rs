@@ -253,13 +253,13 @@ impl Walk {
             prev_hash = hash;
         }
         recorded_at = run.last_recorded_at;
-        if self.chain != Some(run.chain) || lines.len() == 0 {
+        if self.chain != Some(run.chain) {
             for (hash, leaf) in lines {
                 seq += 1;
-                let external = externals.next_if(|(_, at)| *at == seq).map(|(print, _)| print);
                 let (hash, leaf) = (*hash, *leaf);
                 let line = Line { seq, hash, prev_hash, computed: None, leaf, recorded_at, chain: run.chain };
-                self.line(&line, external, block)?;
+                // A line of another chain does not hold, so its external id counts for nothing.
+                self.line(&line, None, block)?;
                 prev_hash = hash;
             }
             return Ok(());

@@ -1,6 +1,6 @@
 //! Places that a verifier must name exactly, one by one. Logs touched in every way are in `tests/tampering`.
 
-use super::*;
+use super::super::*;
 use crate::block::{Block, Head, Writer};
 use crate::checkpoint::{Checkpoint, Reason};
 use crate::event::Draft;
