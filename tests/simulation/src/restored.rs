@@ -8,16 +8,16 @@ use crate::world::World;
 use services::accept_break::{AcceptError, accept_break};
 
 /// Steps before the table is exchanged at the latest.
-const STEPS: u64 = 5000;
+const STEPS: u64 = 1200;
 
 pub(crate) fn restored(sim: &mut Sim) {
     let seed = sim.draw(|dice| dice.next());
     // Clients who keep what they sent, and send it all again when the service starts anew.
-    appender(sim, "writer a", vec![Stream::new(seed, false).batches(0, 8, 1)], true);
-    appender(sim, "writer b", vec![Stream::new(seed, true).batches(0, 8, 2)], true);
+    appender(sim, "writer a", vec![Stream::new(seed, false).batches(0, 5, 1)], true);
+    appender(sim, "writer b", vec![Stream::new(seed, true).batches(0, 6, 2)], true);
     signer(sim, "signer");
     deriver(sim, "deriver");
-    let backup_at = 1 + sim.draw(|dice| dice.below(6));
+    let backup_at = 1 + sim.draw(|dice| dice.below(4));
     if !sim.steps_until(STEPS, move |_, world| world.checker().head() >= backup_at) {
         return sim.run();
     }
@@ -37,7 +37,7 @@ pub(crate) fn restored(sim: &mut Sim) {
     sim.world.checker().restored(head, blocks, checkpoints);
     sim.world.mark("table: restored from a backup");
     sim.client("operator", |node| async move {
-        node.rest(60_000).await;
+        node.rest(9_000).await;
         loop {
             match accept_break(&node.context(), "olga").await {
                 Ok(_) | Err(AcceptError::NothingToAccept) => return,

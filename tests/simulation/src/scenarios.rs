@@ -109,9 +109,9 @@ fn lists(sim: &mut Sim) {
     let seed = sim.draw(|dice| dice.next());
     let stream = Stream::new(seed, false);
     let per_batch = sim.draw(|dice| 1 + dice.below(6));
-    appender(sim, "writer", vec![stream.batches(0, 18, per_batch), stream.batches(18, 24, 1)], false);
-    lister(sim, "reader a", 3);
-    lister(sim, "reader b", 2);
+    appender(sim, "writer", vec![stream.batches(0, 10, per_batch), stream.batches(10, 14, 1)], false);
+    lister(sim, "reader a", 2);
+    lister(sim, "reader b", 1);
     deriver(sim, "deriver");
     sim.run();
 }
