@@ -27,13 +27,12 @@ const ALLOWED: [(&str, &[&str]); 16] = [
 ];
 
 /// Outside crates that only these of ours may name.
-const RESERVED: [(&str, &[&str]); 15] = [
+const RESERVED: [(&str, &[&str]); 16] = [
     ("rusqlite", &["adapters-local", "tests", "under-fire"]),
     ("tempfile", &["adapters-local", "cli", "tests", "under-fire"]),
     ("getrandom", &["adapters-local"]),
     ("tokio", &["services", "adapters-local", "http-server", "local-host", "functions", "cli", "tests", "under-fire"]),
     ("flate2", &["domain", "tests"]),
-    ("tokio", &["services", "adapters-local", "http-server", "local-host", "functions", "cli", "tests"]),
     ("flate2", &["domain", "tampering", "tests"]),
     ("ed25519-dalek", &["domain"]),
     ("jsonwebtoken", &["handlers"]),

@@ -98,7 +98,7 @@ async fn what_was_chained_meanwhile_is_no_break_to_accept() {
     append(&world.cx, 0, 10, 5).await;
     derive(&world.cx, SCHEMA, u64::MAX).await.unwrap();
     let cx = world.cx.clone();
-    let operator = world.over(Arc::new(Meanwhile { world, done: AtomicBool::new(false) }));
+    let operator = Context { table: Arc::new(Meanwhile { world, done: AtomicBool::new(false) }), ..cx.clone() };
     assert!(matches!(accept_break(&operator, "anna").await, Err(AcceptError::NothingToAccept)));
     assert_eq!(times_chained(&cx, 20).await, [1; 20]);
     assert_eq!(report(&cx).await.first_break, None);
