@@ -4,13 +4,14 @@ use super::{append, report, times_chained};
 use adapters_local::MemoryLog;
 use async_trait::async_trait;
 use domain::checkpoint::Reason;
-use ports::{Condition, Key, KeyRange, LogFile, LogFileError, Order, Row, Table, TableError, Version};
+use ports::{Bucket, Condition, Key, KeyRange, LogFile, LogFileError, Order, Row, Table, TableError, Version};
 use services::Context;
 use services::accept_break::{AcceptError, accept_break};
 use services::append::Appender;
 use services::derive::derive;
 use services::drain::append_events;
 use services::ingest::tail::tail;
+use services::layout::objects;
 use services::layout::rows::SCHEMA;
 use services::sign::sign;
 use sources::ocis::ExtraActions;
@@ -121,4 +122,34 @@ async fn no_checkpoint_goes_back_behind_an_accepted_break() {
     append(&restored, 19, 20, 1).await;
     let next = sign(&restored, Reason::Manual).await.unwrap().unwrap();
     assert_eq!((lost.head_seq, next.n, next.head_seq), (20, 2, 21));
+}
+
+/// Only blocks are lost; what their signer left for the next one is still there. A signer commits behind
+/// the accepted break and dies before its copy is made: whoever makes it builds the tree that the chain
+/// has, not on the lost one.
+#[tokio::test]
+async fn a_copy_behind_an_accepted_break_has_its_tiles() {
+    let world = World::default();
+    append(&world.cx, 0, 10, 5).await;
+    let backup = world.table.snapshot();
+    append(&world.cx, 10, 20, 5).await;
+    sign(&world.cx, Reason::Interval).await.unwrap().unwrap();
+    for (key, value) in world.table.dump().into_iter().filter(|(key, _)| key.partition.starts_with("edge#")) {
+        backup.put(&key, value, Condition::Absent).await.unwrap();
+    }
+    let bucket = world.bucket.clone();
+    let restored = world.over(Arc::new(backup));
+    accept_break(&restored, "anna").await.unwrap();
+    append(&restored, 10, 21, 11).await;
+    let next = sign(&restored, Reason::Interval).await.unwrap().unwrap();
+    assert_eq!((next.n, next.head_seq), (2, 22));
+    let copy = objects::checkpoint(&restored.chain, 2);
+    let tile = format!("tiles/{}/tile/0/000.p/22", restored.chain);
+    let bytes = bucket.get(&tile).await.unwrap().unwrap();
+    for key in [&copy, &tile] {
+        bucket.delete(key).await.unwrap();
+    }
+    assert_eq!(sign(&restored, Reason::Interval).await.unwrap(), None, "its head is signed");
+    assert_eq!(bucket.get(&copy).await.unwrap(), Some(next.line()));
+    assert_eq!(bucket.get(&tile).await.unwrap(), Some(bytes), "a copy that is there has its tiles");
 }

@@ -6,7 +6,7 @@
 use crate::blocks::{ReadError, get_block};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::{messages, rows};
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, limit, planted};
 use crate::view::View;
 use crate::{Context, derive};
 use domain::block::{Block, Head, Header, MAX_EVENTS, Writer};
@@ -145,7 +145,7 @@ impl Appender {
     async fn commit_some(&self, state: &mut State) {
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = MAX_EVENTS.saturating_sub(state.in_flight.len()).min(waiting.len());
+            let room = limit(MAX_EVENTS, 3).saturating_sub(state.in_flight.len()).min(waiting.len());
             state.in_flight.extend(waiting.drain(..room));
         }
         if let Err(error) = self.commit_in_flight(state).await {
@@ -162,7 +162,7 @@ impl Appender {
         }
         let State { view: Some(view), in_flight, checkpoint_seq } = state else { return Ok(()) };
         while !in_flight.is_empty() {
-            if view.head.block - view.watermark.min(view.head.block) > MAX_UNDERIVED {
+            if view.head.block - view.watermark.min(view.head.block) > limit(MAX_UNDERIVED, 2) {
                 derive::derive(&self.cx, rows::SCHEMA, u64::MAX).await?;
             }
             view.follow_watermark(&self.cx).await?;
@@ -212,7 +212,10 @@ impl Appender {
 
     async fn open(&self) -> Result<View, AppendError> {
         let view = View::load(&self.cx).await?;
-        if self.guarded && !planted(Bug::WritesDespiteRollback) {
+        if self.guarded
+            && !planted(Bug::WritesDespiteRollback)
+            && !(view.head.block == 0 && planted(Bug::EmptyIsNotCompared))
+        {
             guard::compare(&self.cx, &view.accepted).await?;
         }
         Ok(view)
@@ -280,7 +283,12 @@ impl Appender {
                     free_slot(cx, &key).await.map_err(AppendError::Table)?;
                     break;
                 }
-                Ok(Some(there)) if there.header.nonce == header.nonce => return Ok(Some(header)),
+                Ok(Some(there))
+                    if there.header.nonce == header.nonce
+                        || (planted(Bug::KnowsBlocksByWriter) && there.header.writer == header.writer) =>
+                {
+                    return Ok(Some(header));
+                }
                 Ok(Some(_)) => {
                     view.catch_up(cx).await?;
                     return Ok(None);
@@ -298,7 +306,7 @@ impl Appender {
     /// Asks for a checkpoint when enough events have come since the last. Losing the request loses
     /// nothing: the schedule signs as well.
     async fn ask_for_checkpoint(&self, head_seq: u64, since: &mut u64) {
-        if head_seq < *since + CHECKPOINT_EVERY {
+        if head_seq < *since + limit(CHECKPOINT_EVERY, 4) {
             return;
         }
         let cx = &self.cx;
@@ -306,7 +314,7 @@ impl Appender {
             Ok(latest) => *since = latest.map_or(0, |latest| latest.checkpoint.head_seq),
             Err(_) => return,
         }
-        if head_seq < *since + CHECKPOINT_EVERY {
+        if head_seq < *since + limit(CHECKPOINT_EVERY, 4) {
             return;
         }
         let request = messages::checkpoint_request(Reason::Threshold);
@@ -334,7 +342,7 @@ struct Built {
 /// With an external id a repeat is dropped whatever it says: re-reading a source may map it otherwise
 /// by now. Without one, other content under the same id is a conflict.
 fn settle(draft: &Draft, marker: &Marker) -> Appended {
-    if draft.external_id().is_some() || draft.digest() == marker.digest {
+    if (draft.external_id().is_some() && !planted(Bug::SettlesByContent)) || draft.digest() == marker.digest {
         Appended::Known(marker.seq)
     } else {
         Appended::Conflicts(marker.seq)
@@ -386,7 +394,8 @@ pub fn rejection(cx: &Context, rejected: &messages::Rejected, existing_seq: Opti
     use domain::json::{Object, Value};
     let source = Value::from(rejected.source.as_ref().map(domain::names::Source::as_str));
     let id = Value::from(rejected.id.map(|id| id.to_string()));
-    let name = Value::Array(vec![source.clone(), id.clone(), rejected.digest.to_hex().into()]);
+    let digest = if planted(Bug::OneRejectionPerId) { Value::Null } else { rejected.digest.to_hex().into() };
+    let name = Value::Array(vec![source.clone(), id.clone(), digest]);
     let mut external_id = format!("rejected:{}", Hash::of(&name.canonical()));
     if planted(Bug::RejectsEachTime) {
         external_id += &hex(&cx.ids.nonce());

@@ -53,7 +53,7 @@ fn read_row(cx: &Context, n: u64, row: &[u8]) -> Result<Block, ReadError> {
 /// # Errors
 /// The table, or damaged bytes.
 pub async fn find_head(cx: &Context, hint: u64) -> Result<Head, ReadError> {
-    let mut partition = hint / rows::BLOCKS_PER_PARTITION;
+    let mut partition = hint / rows::blocks_per_partition();
     if newest_in(cx, partition).await?.is_none() {
         partition = last_used_partition(cx).await?;
     }

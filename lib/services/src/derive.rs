@@ -6,7 +6,7 @@
 use crate::Context;
 use crate::blocks::{ReadError, get_block};
 use crate::layout::rows;
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, limit, planted};
 use domain::derived::derive as derive_block;
 use ports::{Condition, TableError, Version};
 
@@ -71,7 +71,7 @@ pub async fn derive(cx: &Context, schema: &str, blocks: u64) -> Result<u64, Read
 pub(crate) async fn write_rows(cx: &Context, schema: &str, from: u64, to: u64) -> Result<u64, ReadError> {
     let mut batch = Vec::new();
     let mut written = from - 1;
-    while written < to && batch.len() < ROWS_AT_ONCE {
+    while written < to && batch.len() < limit(ROWS_AT_ONCE, 6) {
         let Some(block) = get_block(cx, written + 1).await? else { break };
         let n = block.header.n;
         let derived = derive_block(&block).map_err(ReadError::damaged(n))?;

@@ -8,6 +8,7 @@
 use crate::blocks::{ReadError, find_block_of, find_head, get_event};
 use crate::checkpoints::{self, CheckpointError};
 use crate::layout::rows;
+use crate::planted::{Bug, planted};
 use crate::{Context, derive};
 use domain::block::Head;
 use domain::checkpoint::Checkpoint;
@@ -85,9 +86,16 @@ impl From<CheckpointError> for GuardError {
 pub async fn compare(cx: &Context, undeclared: &[AcceptedBreak]) -> Result<(), GuardError> {
     // The evidence first: others go on meanwhile, and whatever a checkpoint or the watermark names
     // was committed before it.
+    let mut early = None;
+    if planted(Bug::HeadBeforeEvidence) {
+        early = Some(find_head(cx, 0).await?);
+    }
     let evidence = newest_evidence(cx).await?;
     let (watermark, _) = derive::watermark(cx, rows::SCHEMA).await?;
-    let head = &find_head(cx, watermark).await?;
+    let head = &match early {
+        Some(head) => head,
+        None => find_head(cx, watermark).await?,
+    };
     if watermark > head.block {
         let evidence = format!("derived rows exist up to block {watermark}");
         return Err(Rollback::new(&cx.chain, head, evidence, None).into());

@@ -7,7 +7,7 @@
 use crate::blocks::{ReadError, get_block};
 use crate::cursor::{Cursor, CursorError};
 use crate::layout::rows::{self, SCHEMA};
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, limit, planted};
 use crate::{Context, blocks, derive};
 use domain::block::Block;
 use domain::derived::{ENTRY_SPAN_MILLIS, Entry};
@@ -87,7 +87,7 @@ pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
     let end = (Timestamp::from_unix_millis(253_402_300_799_999).expect("the year 9999"), u64::MAX);
     let mut below = from.map_or(end, |cursor| (cursor.at, cursor.seq));
     if let Some(before) = query.before {
-        below = below.min((before, 0));
+        below = below.min((before, if planted(Bug::BeforeIsInclusive) { u64::MAX } else { 0 }));
     }
     let mut walk = Walk { cx, found: BTreeMap::new(), as_of, below, keep: query.limit + 1, read: 0 };
     for n in watermark + 1..=head.block {
@@ -112,7 +112,7 @@ fn page(walk: Walk<'_>, reached: Option<Timestamp>, query: &Query, name: &str) -
     let last = match (more, reached) {
         (true, _) => events.last().map(|(at, _)| *at),
         // Everything newer was given out; what is left starts at the entry that was not read.
-        (false, Some(reached)) => Some((reached, (1 << 53) - 1)),
+        (false, Some(reached)) => Some((reached, if planted(Bug::StopsBehindTheEntry) { 0 } else { (1 << 53) - 1 })),
         (false, None) => None,
     };
     let seq = |seq| if planted(Bug::CursorForgetsTies) { 0 } else { seq };
@@ -156,12 +156,12 @@ impl Walk<'_> {
     /// stopped before the page was complete.
     async fn entries(&mut self, watermark: u64) -> Result<Option<Timestamp>, ListError> {
         let partition = rows::entry_partition(&self.cx.chain, SCHEMA);
-        let top = self.below.0.plus_millis(ENTRY_SPAN_MILLIS);
+        let top = self.below.0.plus_millis(if planted(Bug::EntriesEndTooSoon) { 0 } else { ENTRY_SPAN_MILLIS });
         // `~` sorts behind every digit and `#`.
         let mut range = KeyRange::before(format!("{top}~"));
         let mut last_block: Option<Block> = None;
         loop {
-            let page = self.cx.table.query(&partition, &range, Order::Descending, PAGE).await?;
+            let page = self.cx.table.query(&partition, &range, Order::Descending, limit(PAGE, 2)).await?;
             for row in &page {
                 let Some((at_max, n)) = rows::entry_parts(&row.key.sort) else { continue };
                 if self.is_complete(at_max) {
@@ -174,7 +174,7 @@ impl Walk<'_> {
                 }
                 if last_block.as_ref().is_none_or(|block| block.header.n != n) {
                     // Not within the second that the cursor stands in: the next page must get further.
-                    if self.read >= MAX_BLOCKS && at_max < self.below.0 {
+                    if self.read >= limit(MAX_BLOCKS, 2) && at_max < self.below.0 {
                         return Ok(Some(at_max));
                     }
                     self.read += 1;
@@ -184,7 +184,7 @@ impl Walk<'_> {
                     self.take(block, Some(&entry))?;
                 }
             }
-            if page.len() < PAGE {
+            if page.len() < limit(PAGE, 2) {
                 return Ok(None);
             }
             range = page.last().map_or(range, |row| KeyRange::before(row.key.sort.clone()));

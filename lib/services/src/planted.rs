@@ -102,6 +102,48 @@ bugs! {
     ReadsAreEventual = "reads-are-eventual",
     /// The store looks at a condition, and writes some time later.
     ConditionsAreNotAtomic = "conditions-are-not-atomic",
+    /// Another content under an external id is a conflict, as under any other.
+    SettlesByContent = "settles-by-content",
+    /// Whoever learns of new blocks reads one of them only.
+    CatchesUpByOne = "catches-up-by-one",
+    /// A block is taken for our own by the name of its writer.
+    KnowsBlocksByWriter = "knows-blocks-by-writer",
+    /// A table without blocks is not compared with what was vouched for.
+    EmptyIsNotCompared = "empty-is-not-compared",
+    /// The guard reads the head before what speaks against it.
+    HeadBeforeEvidence = "head-before-evidence",
+    /// The number of a checkpoint whose row is lost is used again, whatever its copy says.
+    NumbersAreUsedAgain = "numbers-are-used-again",
+    /// Derived rows of lost blocks stay when the loss is accepted.
+    LostRowsStay = "lost-rows-stay",
+    /// The watermark stays behind the end when a loss is accepted.
+    LostWatermarkStays = "lost-watermark-stays",
+    /// What is being accepted is not written down before the evidence goes.
+    AcceptsFromMemory = "accepts-from-memory",
+    /// Accepting a loss takes out rows of blocks that were chained since.
+    ForgetsNewRows = "forgets-new-rows",
+    /// Entries that begin above the place of a page are not looked at.
+    EntriesEndTooSoon = "entries-end-too-soon",
+    /// A list before a moment holds events of that moment.
+    BeforeIsInclusive = "before-is-inclusive",
+    /// The copy of a checkpoint is made before its tiles.
+    CopyBeforeTiles = "copy-before-tiles",
+    /// The edge that a signer left is not held against the chain.
+    EdgeIsBelieved = "edge-is-believed",
+    /// A verification reads the head before the checkpoints.
+    VerifiesHeadFirst = "verifies-head-first",
+    /// Messages are acknowledged although their rejections could not be chained.
+    RejectionIsLost = "rejection-is-lost",
+    /// What a rotated file holds behind its last line is dropped.
+    RestIsDropped = "rest-is-dropped",
+    /// A page that stops early goes on behind the entry that it did not read.
+    StopsBehindTheEntry = "stops-behind-the-entry",
+    /// Full tiles are not written.
+    FullTilesAreForgotten = "full-tiles-are-forgotten",
+    /// A rejection is named by the id alone, so that a second variant goes unanswered.
+    OneRejectionPerId = "one-rejection-per-id",
+    /// Behind an accepted break a head is signed that lies before what was vouched for.
+    SignsBehind = "signs-behind",
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -130,7 +172,42 @@ mod switch {
 }
 
 #[cfg(feature = "planted-bugs")]
+mod limits {
+    use std::cell::Cell;
+
+    thread_local!(static LOW: Cell<bool> = const { Cell::new(false) });
+
+    /// Runs `work` with low limits on this thread, if so: what takes thousands of events otherwise
+    /// happens within a run of a few.
+    pub fn with_low_limits<R>(low: bool, work: impl FnOnce() -> R) -> R {
+        struct Restore(bool);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                LOW.set(self.0);
+            }
+        }
+        let _restore = Restore(LOW.replace(low));
+        work()
+    }
+
+    /// The real limit, or the low one where that was asked for.
+    pub(crate) fn limit<N>(real: N, low: N) -> N {
+        if LOW.get() { low } else { real }
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+pub(crate) use limits::limit;
+#[cfg(feature = "planted-bugs")]
+pub use limits::with_low_limits;
+#[cfg(feature = "planted-bugs")]
 pub use switch::{planted, with};
+
+/// The real limit; only runs of the simulator ask for the low one.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn limit<N: Copy>(real: N, _low: N) -> N {
+    real
+}
 
 /// Whether this bug is on.
 #[cfg(not(feature = "planted-bugs"))]

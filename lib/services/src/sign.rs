@@ -98,6 +98,7 @@ pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, Si
         // Behind an accepted break the head may lie before what was vouched for. It is signed once it
         // lies beyond, as `headSeq` grows with `n` whatever happened.
         let vouched = previous.as_ref().map_or(0, |p| p.checkpoint.head_seq);
+        let vouched = if planted(Bug::SignsBehind) && vouched != view.head.seq { 0 } else { vouched };
         if view.head.seq <= vouched && !(view.head.seq > 0 && planted(Bug::SignsTheSameHead)) {
             return Ok(None);
         }
@@ -136,7 +137,7 @@ pub async fn sign(cx: &Context, reason: Reason) -> Result<Option<Checkpoint>, Si
 async fn bring_back_rows(cx: &Context) -> Result<(), SignError> {
     checkpoints::mend_newest(cx).await?;
     let missing = checkpoints::missing_rows(cx).await?;
-    if missing.is_empty() {
+    if missing.is_empty() || planted(Bug::NumbersAreUsedAgain) {
         return Ok(());
     }
     let (watermark, _) = derive::watermark(cx, rows::SCHEMA).await?;
@@ -181,10 +182,7 @@ async fn statement(
 /// tiles that grew.
 async fn extend(cx: &Context, previous: Option<&Stored>, head: &Head) -> Result<(Edge, Tiles), SignError> {
     let start = match previous {
-        Some(p) => match checkpoints::edge(cx, &p.checkpoint).await? {
-            Some((block, edge)) if ends_with(cx, block, &p.checkpoint).await? => Some((p, block, edge)),
-            _ => None,
-        },
+        Some(p) => checkpoints::edge(cx, &p.checkpoint).await?.map(|(block, edge)| (p, block, edge)),
         None => None,
     };
     let (mut edge, mut next_block, mut hash) = match &start {
@@ -220,15 +218,6 @@ async fn extend(cx: &Context, previous: Option<&Stored>, head: &Head) -> Result<
         next_block += 1;
     }
     Ok((edge, tiles))
-}
-
-/// Whether a signed checkpoint's head is the end of this block. If not, the tree is built anew.
-async fn ends_with(cx: &Context, block: u64, checkpoint: &Checkpoint) -> Result<bool, SignError> {
-    if !checkpoint.is_signed_by(&cx.ring) {
-        return Ok(false);
-    }
-    let header = get_block(cx, block).await?.map(|block| block.header);
-    Ok(header.is_some_and(|h| h.last_seq() == checkpoint.head_seq && h.head_hash == checkpoint.head_hash))
 }
 
 async fn is_accepted(cx: &Context, checkpoint: &Checkpoint, head: &Head) -> Result<bool, SignError> {

@@ -8,6 +8,7 @@ use crate::blocks::{ReadError, get_block};
 use crate::checkpoints::{self, CheckpointError, Stored};
 use crate::guard::GuardError;
 use crate::layout::objects;
+use crate::planted::{Bug, planted};
 use domain::block::views;
 use domain::checkpoint::Checkpoint;
 use domain::hash::Hash;
@@ -43,7 +44,7 @@ impl Tiles {
         let Some(frontier) = &mut self.frontier else { return Ok(()) };
         let mut full = Vec::new();
         frontier.push(leaf, &mut full);
-        for tile in full {
+        for tile in full.into_iter().filter(|_| !planted(Bug::FullTilesAreForgotten)) {
             cx.bucket.put(&objects::tile(&cx.chain, &tile), &tile.bytes()).await?;
         }
         Ok(())
@@ -52,6 +53,9 @@ impl Tiles {
     /// Writes the partial tiles, then the copy.
     pub(crate) async fn publish(self, cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
         let Some(frontier) = self.frontier else { return publish_from_chain(cx, checkpoint).await };
+        if planted(Bug::CopyBeforeTiles) {
+            put_copy(cx, checkpoint).await?;
+        }
         put_partial(cx, &frontier).await?;
         put_copy(cx, checkpoint).await
     }

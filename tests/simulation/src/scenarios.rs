@@ -2,8 +2,8 @@
 //! crash points, the end and its checks, is the same for all.
 
 use crate::roles::{
-    Stream, appender, auditor, deriver, drainer, forgetful, lister, log_writer, producer_of_nonsense, rebuilder,
-    recorder, redriver, signer, tailer,
+    Stream, all_is_kept, appender, auditor, deriver, drainer, forgetful, lister, log_writer, producer_of_nonsense,
+    rebuilder, recorder, redriver, signer, tailer,
 };
 use crate::sim::Sim;
 
@@ -47,7 +47,8 @@ fn writers(sim: &mut Sim) {
     appender(sim, "writer a", vec![own.batches(0, 6, per_batch), external.batches(0, 5, 2)], false);
     appender(sim, "writer b", vec![mixed, own.batches(3, 9, 2)], false);
     if sim.draw(|dice| dice.below(2)) == 0 {
-        appender(sim, "writer c", vec![own.variant().batches(2, 5, 1)], false);
+        let variants = vec![own.variant().batches(2, 5, 1), external.variant().batches(2, 5, 1)];
+        appender(sim, "writer c", variants, false);
     }
     (0..sim.draw(|dice| 1 + dice.below(2))).for_each(|i| deriver(sim, &format!("deriver {i}")));
     sim.run();
@@ -60,6 +61,7 @@ fn recorders(sim: &mut Sim) {
     recorder(sim, "client a", own.batches(0, 6, 3));
     recorder(sim, "client b", external.batches(0, 8, 4));
     recorder(sim, "client c", own.variant().batches(4, 7, 1));
+    recorder(sim, "client e", own.variant().variant().batches(5, 7, 1));
     producer_of_nonsense(sim, "client d");
     drainer(sim, "drainer a");
     drainer(sim, "drainer b");
@@ -79,6 +81,7 @@ fn logs(sim: &mut Sim) {
     deriver(sim, "deriver");
     redriver(sim, "redriver");
     queues_drain(sim);
+    sim.goal("what cannot be used is kept", all_is_kept);
     sim.goal("every line of the log is chained", |_, world| {
         let mut groups = world.checker().of_source("ocis");
         groups.sort_unstable();
@@ -95,7 +98,13 @@ fn logs(sim: &mut Sim) {
 /// Signers who race each other and a writer.
 fn signers(sim: &mut Sim) {
     let seed = sim.draw(|dice| dice.next());
-    appender(sim, "writer", vec![Stream::new(seed, false).batches(0, 8, 2)], false);
+    let stream = Stream::new(seed, false);
+    // Now and then enough for a full tile of the tree.
+    let batches = match sim.draw(|dice| dice.below(32)) {
+        0 => stream.batches(0, 300, 60),
+        _ => stream.batches(0, 8, 2),
+    };
+    appender(sim, "writer", vec![batches], false);
     signer(sim, "signer a");
     signer(sim, "signer b");
     auditor(sim, "auditor", 2);

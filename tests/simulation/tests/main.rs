@@ -67,6 +67,7 @@ const SOMETIMES: &[&str] = &[
     "redrive: sent back",
     "sign: not signed",
     "signer: no answer",
+    "table: lost blocks only",
     "table: restored from a backup",
     "tail: again",
     "verify: again",

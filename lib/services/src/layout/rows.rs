@@ -1,6 +1,7 @@
 //! Keys and values of the table's rows. Parts of keys are our own words, numbers and hashes; foreign
 //! text never stands in one.
 
+use crate::planted::limit;
 use domain::derived::{AcceptedBreak, Derived, Entry, Marker};
 use domain::event::Identity;
 use domain::hash::Hash;
@@ -14,9 +15,14 @@ use ports::Key;
 /// beside the old one.
 pub const SCHEMA: &str = "1";
 /// Blocks in one partition.
-pub const BLOCKS_PER_PARTITION: u64 = 4096;
+const BLOCKS_PER_PARTITION: u64 = 4096;
 /// Partitions of the markers: the first two hex digits of their key.
 pub const MARKER_PARTITIONS: u32 = 256;
+
+/// Blocks in one partition: always 4096, but in runs of the simulator that ask for fewer.
+pub fn blocks_per_partition() -> u64 {
+    limit(BLOCKS_PER_PARTITION, 3)
+}
 
 /// Partition of the blocks number `p * 4096` and on.
 pub fn block_partition(chain: &ChainName, p: u64) -> String {
@@ -30,7 +36,7 @@ pub fn number(n: u64) -> String {
 
 /// Block `n`.
 pub fn block(chain: &ChainName, n: u64) -> Key {
-    Key::new(block_partition(chain, n / BLOCKS_PER_PARTITION), number(n))
+    Key::new(block_partition(chain, n / blocks_per_partition()), number(n))
 }
 
 /// Up to which block all derived rows exist.

@@ -47,6 +47,18 @@ impl Checker {
         self.hopeless.insert(digest);
     }
 
+    /// A log holds this, of which no event can be made.
+    pub fn unusable(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.unusable.push(text.to_owned());
+        }
+    }
+
+    /// All of these.
+    pub fn all_unusable(&self) -> impl Iterator<Item = &str> {
+        self.unusable.iter().map(String::as_str)
+    }
+
     /// What the events of this source were done to.
     pub fn of_source(&self, source: &str) -> Vec<String> {
         self.events.iter().filter(|event| event.name.0 == source).map(|event| event.resource.clone()).collect()

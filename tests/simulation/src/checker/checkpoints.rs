@@ -70,12 +70,21 @@ impl Checker {
 
     /// An object was put into the bucket.
     pub(crate) fn object(&mut self, key: &str, bytes: &[u8]) {
+        if key.starts_with("tiles/") {
+            self.tiles.insert(key.to_owned(), bytes.to_vec());
+        }
         let Some(name) = key.strip_prefix("checkpoints/") else { return };
         let n = name.rsplit('/').next().and_then(|name| name.strip_suffix(".json")).and_then(|n| n.parse().ok());
         let Some(n) = n else { return self.fail(format!("a copy is called {key}")) };
         let row: Option<&Seen> = usize::try_from(n).ok().and_then(|n: usize| self.checkpoints.get(n.checked_sub(1)?));
         if row.is_none_or(|row| row.line != bytes) && !self.is_lost(bytes) {
             return self.fail(format!("the copy of checkpoint {n} is not its row"));
+        }
+        // What vouches for lost events has no tiles but those it had.
+        if let Some(head_seq) = row.filter(|_| !self.is_lost(bytes)).map(|row| row.head_seq)
+            && let Err(what) = self.tiles_are_there(head_seq)
+        {
+            return self.fail(format!("the copy of checkpoint {n} was made too early: {what}"));
         }
         if self.copies.insert(n, bytes.to_vec()).is_some_and(|before| before != bytes) {
             self.fail(format!("the copy of checkpoint {n} was changed"));

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 pub(super) struct Chained {
     pub(super) name: Name,
     pub(super) hash: String,
+    /// In the Merkle tree.
+    pub(super) leaf: [u8; 32],
     pub(super) recorded_at: String,
     /// Of what its producer said.
     pub(super) digest: String,
@@ -63,8 +65,10 @@ impl Checker {
         if let Some(other) = self.names.insert(name.clone(), seq) {
             return Err(format!("events {other} and {seq} are the same, {name:?}"));
         }
+        let bytes = domain::hash::Hash::from_hex(hash.as_bytes()).ok_or("a hash that is none")?.0;
         self.events.push(Chained {
             name,
+            leaf: Sha256::new().chain_update([0]).chain_update(bytes).finalize().into(),
             hash,
             recorded_at,
             digest: digest(&value),

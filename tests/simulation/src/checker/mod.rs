@@ -7,6 +7,7 @@ mod answers;
 mod checkpoints;
 mod lines;
 mod restored;
+mod tiles;
 
 use lines::Chained;
 use ports::Key;
@@ -27,6 +28,8 @@ pub struct Checker {
     block_ends: Vec<u64>,
     checkpoints: Vec<checkpoints::Seen>,
     copies: BTreeMap<u64, Vec<u8>>,
+    /// Tiles in the bucket, by their key.
+    tiles: BTreeMap<String, Vec<u8>>,
     /// Where a log was left: life and place.
     place: Option<(String, u64)>,
     /// Names of which somebody was told that they are chained anew.
@@ -35,6 +38,8 @@ pub struct Checker {
     taken: Vec<(Name, String)>,
     /// Digests of what can never be chained, and must be answered once.
     hopeless: BTreeSet<String>,
+    /// What a log holds that no event can be made of: it must be kept aside.
+    unusable: Vec<String>,
     restored: Option<restored::Restored>,
 }
 
@@ -72,6 +77,9 @@ impl Checker {
             self.checkpoint(key, before, after)
         } else if key.partition.starts_with("ingest#") {
             self.place(after)
+        } else if key.partition.starts_with("accepting#") {
+            self.intended();
+            Ok(())
         } else {
             Ok(())
         };

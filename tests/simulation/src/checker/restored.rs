@@ -8,14 +8,18 @@ use super::Checker;
 pub(super) struct Restored {
     /// Lines of the checkpoints whose rows are lost.
     lost_checkpoints: Vec<Vec<u8>>,
-    /// Whether a copy outside vouches for what is lost, so that it must show.
+    /// Whether a copy outside vouches for what is lost, or rows derived from it are left: it must show.
     shows: bool,
+    /// The event at which it shows if nothing vouches for what is lost.
+    unvouched: Option<u64>,
+    /// Whether an operator wrote down what is being accepted: rows that tell of it may go from then on.
+    intended: bool,
     accepted: bool,
 }
 
 impl Checker {
-    /// The table is again as it was at this head.
-    pub fn restored(&mut self, events: u64, blocks: u64, checkpoints: u64) {
+    /// The table is again as it was at this head; `left` says whether it has a watermark beyond.
+    pub fn restored(&mut self, events: u64, blocks: u64, checkpoints: u64, left: bool) {
         let cut = |n: u64| usize::try_from(n).expect("a place");
         for event in self.events.split_off(cut(events)) {
             self.names.remove(&event.name);
@@ -24,10 +28,12 @@ impl Checker {
         self.blocks = blocks;
         self.block_ends.truncate(cut(blocks));
         let lost = self.checkpoints.split_off(cut(checkpoints));
-        let shows =
+        let vouched =
             self.copies.values().any(|copy| lost.iter().any(|seen| seen.line == *copy && seen.head_seq > events));
         let lost_checkpoints = lost.into_iter().map(|seen| seen.line).collect();
-        self.restored = Some(Restored { lost_checkpoints, shows, accepted: false });
+        let unvouched = (left && !vouched).then_some(events + 1);
+        self.restored =
+            Some(Restored { lost_checkpoints, shows: vouched || left, unvouched, intended: false, accepted: false });
     }
 
     /// Number of the newest block.
@@ -40,14 +46,40 @@ impl Checker {
         self.checkpoints.last().is_some_and(|seen| self.copies.get(&self.checkpoints()) == Some(&seen.line))
     }
 
-    /// Whether a checkpoint's word is lost.
+    /// The event at which a loss shows for which nothing vouched.
+    pub fn unvouched(&self) -> Option<u64> {
+        self.restored.as_ref().and_then(|restored| restored.unvouched)
+    }
+
+    /// Whether something is lost that must show.
     pub fn has_lost(&self) -> bool {
         self.restored.as_ref().is_some_and(|restored| restored.shows)
     }
 
-    /// Whether a loss shows that nobody has accepted yet.
-    pub fn must_refuse(&self) -> bool {
+    /// Somebody refused to go on because the table has lost something.
+    pub fn refused(&mut self, why: &dyn std::fmt::Display) {
+        if self.restored.is_none() {
+            self.fail(format!("a loss was seen where there is none: {why}"));
+        }
+    }
+
+    /// Whether a loss shows that no event of the log accepts yet.
+    pub fn is_unaccepted(&self) -> bool {
         self.restored.as_ref().is_some_and(|restored| restored.shows && !restored.accepted)
+    }
+
+    /// Whether nobody may write. A loss that nothing vouches for shows by rows alone, which go before
+    /// the event comes.
+    pub fn must_refuse(&self) -> bool {
+        let going = |restored: &Restored| restored.unvouched.is_some() && restored.intended;
+        self.is_unaccepted() && !self.restored.as_ref().is_some_and(going)
+    }
+
+    /// The row of what is being accepted was written.
+    pub(super) fn intended(&mut self) {
+        if let Some(restored) = &mut self.restored {
+            restored.intended = true;
+        }
     }
 
     pub(super) fn after_a_break(&mut self, first: usize) -> Result<(), String> {

@@ -14,7 +14,7 @@ pub(crate) use bucket::SimBucket;
 pub(crate) use log::SimLog;
 pub(crate) use queue::SimQueue;
 pub(crate) use small::{SimClock, SimIds, SimSigner};
-pub(crate) use stores::{Stores, signing_key};
+pub(crate) use stores::{Stores, chain, signing_key};
 pub(crate) use table::SimTable;
 
 use futures_util::FutureExt as _;

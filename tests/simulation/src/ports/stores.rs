@@ -6,11 +6,12 @@ use crate::world::World;
 use adapters_local::{KeySigner, MemoryBucket, MemoryLog, MemoryQueue, MemoryTable, QueueSettings};
 use domain::keys::{Algorithm, KeyRing, SigningKey};
 use domain::names::ChainName;
+use ports::Key;
 use services::Context;
 use std::sync::{Arc, Mutex};
 
 /// The chain of every run.
-pub(super) fn chain() -> ChainName {
+pub(crate) fn chain() -> ChainName {
     ChainName::new("sim.chain").expect("a name")
 }
 
@@ -50,6 +51,13 @@ impl Stores {
     /// The table as it is now.
     pub fn table(&self) -> MemoryTable {
         self.table.lock().expect("no holder panics").0.clone()
+    }
+
+    /// The derived rows of the table as it is now: what is left where only blocks were lost.
+    pub fn derived_rows(&self) -> Vec<(Key, Vec<u8>)> {
+        let derived =
+            |key: &Key| ["derived#", "marker#", "entry#", "edge#"].iter().any(|p| key.partition.starts_with(p));
+        self.table().dump().into_iter().filter(|(key, _)| derived(key)).collect()
     }
 
     /// Another table from now on.

@@ -16,19 +16,19 @@ pub(crate) struct Stream {
     seed: u64,
     /// Whether each has an id at its source.
     external: bool,
-    /// Whether it is another event of the same id.
-    variant: bool,
+    /// Which of several events of the same id.
+    variant: u32,
 }
 
 impl Stream {
     /// Events that have ids of their own, or of their source.
     pub(crate) fn new(seed: u64, external: bool) -> Self {
-        Self { seed, external, variant: false }
+        Self { seed, external, variant: 0 }
     }
 
-    /// Other events under the same ids.
+    /// Other events under the same ids, and again others each time.
     pub(crate) fn variant(&self) -> Self {
-        Self { variant: true, ..self.clone() }
+        Self { variant: self.variant + 1, ..self.clone() }
     }
 
     /// Event number `n`.

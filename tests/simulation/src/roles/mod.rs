@@ -8,7 +8,7 @@ mod writers;
 
 pub(crate) use events::Stream;
 pub(crate) use readers::{auditor, lister};
-pub(crate) use tails::{log_writer, tailer};
+pub(crate) use tails::{all_is_kept, log_writer, tailer};
 pub(crate) use writers::{
     appender, deriver, drainer, forgetful, producer_of_nonsense, rebuilder, recorder, redriver, signer,
 };

@@ -23,8 +23,12 @@ pub(crate) fn lister(sim: &mut Sim, name: &str, walks: u32) {
 async fn walk(node: &Node) {
     let cx = node.context();
     let limit = node.draw(|dice| 1 + dice.place(6));
-    let mut query = Query { limit, before: None, cursor: None, caller: "anna".to_owned() };
-    let mut walk = Walk { known_before: node.world().checker().head(), known_after: None, listed: Vec::new() };
+    let known_before = node.world().checker().head();
+    // Everything, or what happened before some event did.
+    let of = node.draw(|dice| dice.below(2 * known_before + 1));
+    let before = node.world().checker().line(of).and_then(at_of);
+    let mut query = Query { limit, before, cursor: None, caller: "anna".to_owned() };
+    let mut walk = Walk { known_before, known_after: None, before, listed: Vec::new() };
     loop {
         match list::list(&cx, &query).await {
             Err(_) => {
@@ -50,17 +54,21 @@ struct Walk {
     known_before: u64,
     /// Events that were chained when its first page was there.
     known_after: Option<u64>,
+    /// Only what happened before is asked for.
+    before: Option<Timestamp>,
     listed: Vec<(Timestamp, u64)>,
+}
+
+/// When an event happened.
+fn at_of(line: &[u8]) -> Option<Timestamp> {
+    Timestamp::parse(std::str::from_utf8(LineView::of(line)?.at).ok()?).ok()
 }
 
 impl Walk {
     fn look_at(&mut self, checker: &mut Checker, page: &Page) -> Result<(), String> {
         let known_after = *self.known_after.get_or_insert(checker.head());
         for line in &page.lines {
-            let found = LineView::of(line).and_then(|view| {
-                let at = Timestamp::parse(std::str::from_utf8(view.at).ok()?).ok()?;
-                Some((at, view.seq))
-            });
+            let found = at_of(line).zip(LineView::of(line).map(|view| view.seq));
             let found = found.ok_or("a list gave out what is no line")?;
             if checker.line(found.1) != Some(line.as_slice()) {
                 return Err(format!("a list gave out another event {}", found.1));
@@ -71,13 +79,18 @@ impl Walk {
             if found.1 > known_after {
                 return Err(format!("a list gave out event {}, chained after its first page", found.1));
             }
+            if self.before.is_some_and(|before| found.0 >= before) {
+                return Err(format!("a list before {:?} gave out {found:?}", self.before));
+            }
             self.listed.push(found);
         }
         if page.cursor.is_some() {
             let empty = page.lines.is_empty() && !page.stopped_early;
             return if empty { Err("an empty page says that there is more".to_owned()) } else { Ok(()) };
         }
-        let skipped = (1..=self.known_before).find(|seq| !self.listed.iter().any(|found| found.1 == *seq));
+        let asked = |seq: &u64| self.before.is_none_or(|before| checker.line(*seq).and_then(at_of) < Some(before));
+        let skipped =
+            (1..=self.known_before).filter(asked).find(|seq| !self.listed.iter().any(|found| found.1 == *seq));
         skipped.map_or(Ok(()), |seq| Err(format!("a list skipped event {seq} of {}", self.known_before)))
     }
 }
@@ -87,7 +100,8 @@ pub(crate) fn auditor(sim: &mut Sim, name: &str, rounds: u32) {
     sim.client(name, move |node| async move {
         let cx = node.context();
         for _ in 0..rounds {
-            match verify(&cx, Request::with_threads(0), |_, _| ()).await {
+            let index = node.draw(|dice| dice.below(2)) == 0;
+            match verify(&cx, Request { index, ..Request::with_threads(0) }, |_, _| ()).await {
                 Ok(report) if report.status() == Status::Broken => {
                     node.world().checker().fail(format!("a false alarm: {:?}", report.first_break));
                 }

@@ -1,13 +1,18 @@
 //! A log of another program, and the functions that follow it.
 
-use crate::ports::SimLog;
+use crate::ports::{SimLog, Stores, at_once};
 use crate::sim::Sim;
-use services::ingest::tail::tail;
+use crate::world::World;
+use domain::hash::Hash;
+use ports::{Bucket as _, Key};
+use services::ingest::tail::{SOURCE, tail};
+use services::layout::objects;
 use sources::ocis::ExtraActions;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes numbered lines into the log, now and then only a part of one, and rotates it.
+/// Writes numbered lines into the log, now and then only a part of one, and what is no line of it; and
+/// rotates it, now and then with a line that has no end.
 pub(crate) fn log_writer(sim: &mut Sim, name: &str, lines: u64) {
     let written = Arc::new(AtomicU64::new(0));
     sim.client(name, move |node| {
@@ -27,14 +32,37 @@ pub(crate) fn log_writer(sim: &mut Sim, name: &str, lines: u64) {
                     node.rest(500).await;
                 }
                 log.append(end.as_bytes());
+                if node.draw(|dice| dice.below(4)) == 0 {
+                    let nonsense = format!("nonsense {n}\n");
+                    log.append(nonsense.as_bytes());
+                    node.world().checker().unusable(&nonsense);
+                }
                 let followed = node.world().checker().of_source("ocis").len() > rotated_at;
-                if followed && node.draw(|dice| dice.below(4)) == 0 {
+                // What the last file ends with is left for the next one to come.
+                if followed && n + 1 < lines && node.draw(|dice| dice.below(4)) == 0 {
+                    if node.draw(|dice| dice.below(2)) == 0 {
+                        log.append(start.as_bytes());
+                        node.world().checker().unusable(start);
+                    }
                     log.rename();
                     rotated_at = usize::try_from(n).expect("few") + 1;
                 }
             }
         }
     });
+}
+
+/// Whether everything that cannot be used is kept aside: a row that names it, and its bytes.
+pub(crate) fn all_is_kept(stores: &Stores, world: &World) -> bool {
+    let rows = stores.table().dump();
+    let kept: Vec<&(Key, Vec<u8>)> = rows.iter().filter(|(key, _)| key.partition.starts_with("kept#")).collect();
+    world.checker().all_unusable().all(|text| {
+        let hash = Hash::of(text.as_bytes());
+        let object = objects::kept(&crate::ports::chain(), SOURCE, &hash);
+        let bytes = at_once(stores.bucket.get(&object)).expect("memory never fails");
+        let named = kept.iter().any(|(_, row)| String::from_utf8_lossy(row).contains(&hash.to_hex()));
+        named && bytes.is_some_and(|bytes| bytes == text.as_bytes())
+    })
 }
 
 /// A line of the log that becomes one event, named by its number.

@@ -9,8 +9,10 @@ use domain::hash::Hash;
 use domain::names::Source;
 use futures_util::future::join_all;
 use services::append::{AppendError, Appender};
+use services::drain::DrainError;
 use services::layout::rows::SCHEMA;
 use services::record::RecordError;
+use services::sign::SignError;
 use services::{derive, drain, index, record, redrive, sign};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,7 +67,10 @@ async fn append_all(node: &Node, appender: &Appender, batches: &[Vec<Draft>], pr
                 }
                 Some(Err(error)) => {
                     node.world().mark(match error {
-                        AppendError::Rollback(_) => "append: refused after a rollback",
+                        AppendError::Rollback(rollback) => {
+                            node.world().checker().refused(&rollback);
+                            "append: refused after a rollback"
+                        }
                         _ => "append: not acknowledged",
                     });
                     node.rest(3000).await;
@@ -136,7 +141,10 @@ pub(crate) fn drainer(sim: &mut Sim, name: &str) {
             match drain::append_events(&cx, &appender).await {
                 Ok(0) => node.rest(20_000).await,
                 Ok(_) => {}
-                Err(_) => {
+                Err(error) => {
+                    if let DrainError::Append(AppendError::Rollback(rollback)) = &error {
+                        node.world().checker().refused(rollback);
+                    }
                     node.world().mark("drain: left for later");
                     node.rest(5000).await;
                 }
@@ -192,13 +200,18 @@ pub(crate) fn signer(sim: &mut Sim, name: &str) {
         let cx = node.context();
         loop {
             let signed = match node.draw(|dice| dice.below(3)) {
-                0 => drain::sign_requested(&cx).await.map_err(|_| ()),
-                _ => sign::sign(&cx, Reason::Interval).await.map_err(|_| ()),
+                0 => drain::sign_requested(&cx).await,
+                _ => sign::sign(&cx, Reason::Interval).await.map_err(DrainError::Sign),
             };
             match signed {
                 Ok(Some(checkpoint)) => node.world().checker().handed_out(&checkpoint.line()),
                 Ok(None) => {}
-                Err(()) => node.world().mark("sign: not signed"),
+                Err(error) => {
+                    if let DrainError::Sign(SignError::Rollback(rollback)) = &error {
+                        node.world().checker().refused(rollback);
+                    }
+                    node.world().mark("sign: not signed");
+                }
             }
             node.rest(20_000).await;
         }
