@@ -2,6 +2,7 @@ mod rules;
 
 use super::*;
 use crate::admit::complete_draft;
+use crate::json::{Limits, Object, Value, parse};
 use crate::testing::any_draft;
 use proptest::prelude::*;
 

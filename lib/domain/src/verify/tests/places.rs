@@ -1,24 +1,14 @@
 //! Places that a verifier must name exactly, one by one. Logs touched in every way are in `tests/tampering`.
 
 use super::super::*;
+use super::{name, signed};
 use crate::block::{Block, Head, Writer};
-use crate::checkpoint::{Checkpoint, Reason};
-use crate::event::Draft;
-use crate::hash::Hash;
+use crate::checkpoint::Checkpoint;
+use crate::event::{Draft, Event};
 use crate::json::Object;
-use crate::keys::{Algorithm, KeyRing, SigningKey};
-use crate::merkle::{Edge, leaf};
 use crate::names::ChainName;
 use crate::time::Timestamp;
 use std::io::BufReader;
-
-fn name() -> ChainName {
-    ChainName::new("test.log").unwrap()
-}
-
-fn key() -> SigningKey {
-    SigningKey::new(Algorithm::HmacSha256, [7; 32])
-}
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-25T12:00:00.000Z").unwrap()
@@ -44,45 +34,15 @@ fn lines(blocks: &[Block]) -> Vec<Vec<u8>> {
     plain.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
 }
 
-fn sign(mut checkpoint: Checkpoint) -> Checkpoint {
-    checkpoint.signature = key().sign(&checkpoint.signed_bytes());
-    checkpoint
-}
-
 fn checkpoints(blocks: &[Block], heads: &[u64]) -> Vec<Checkpoint> {
-    let (mut edge, mut made) = (Edge::default(), Vec::<Checkpoint>::new());
-    for line in lines(blocks) {
-        let hash = crate::line::LineView::of(line.trim_ascii_end()).unwrap().hash;
-        edge.push(leaf(&hash));
-        if heads.contains(&edge.size()) {
-            made.push(sign(Checkpoint {
-                chain: name(),
-                n: made.len() as u64 + 1,
-                head_seq: edge.size(),
-                head_hash: hash,
-                root_hash: edge.root(),
-                at: now(),
-                reason: Reason::Interval,
-                prev_checkpoint: made.last().map_or(Hash::ZERO, Checkpoint::digest),
-                sig_alg: "hmac-sha256".to_owned(),
-                key_id: key().verify_key().key_id(),
-                signature: Vec::new(),
-            }));
-        }
-    }
-    made
+    let events: Vec<Event> =
+        lines(blocks).iter().map(|line| Event::from_line(line.trim_ascii_end()).unwrap()).collect();
+    super::checkpoints(&events, heads)
 }
 
+/// Every line is parsed in full.
 fn options() -> Options {
-    Options {
-        ring: KeyRing::of(key().verify_key()),
-        start: Start::Genesis,
-        end: None,
-        parse_after: 0,
-        all_checkpoints: true,
-        repeat_key: [1; 16],
-        threads: 0,
-    }
+    Options { parse_after: 0, ..super::options() }
 }
 
 fn of_rows(rows: &[Vec<u8>]) -> Report {
@@ -188,7 +148,7 @@ fn an_anchor_is_missed_only_beyond_the_greatest_number_and_where_its_event_is() 
     let honest = blocks(&[20], |seq| format!("id {seq}"));
     let given = checkpoints(&honest, &[4, 8, 12]);
     let mut renumbered = given.clone();
-    renumbered[2] = sign(Checkpoint { n: 1, ..renumbered[2].clone() });
+    renumbered[2] = signed(Checkpoint { n: 1, ..renumbered[2].clone() });
     let report = of_file(&lines(&honest), &renumbered, &given[1..2], Start::Genesis, 4096);
     assert_eq!((report.breaks_total, report.first_break.unwrap().head_seq), (1, Some(12)));
 
@@ -208,10 +168,10 @@ fn the_first_line_names_the_chain_if_it_holds() {
     let honest = blocks(&[5], |seq| format!("id {seq}"));
     let foreign: Vec<Checkpoint> = checkpoints(&honest, &[3])
         .into_iter()
-        .map(|checkpoint| sign(Checkpoint { chain: ChainName::new("other").unwrap(), ..checkpoint }))
+        .map(|checkpoint| signed(Checkpoint { chain: ChainName::new("other").unwrap(), ..checkpoint }))
         .collect();
     let mut renamed = lines(&honest);
-    let text = String::from_utf8(renamed[0].clone()).unwrap().replace("test.log", "test.lag");
+    let text = String::from_utf8(renamed[0].clone()).unwrap().replace("\"tested\"", "\"tasted\"");
     renamed[0] = text.into_bytes();
     for buffer in [1, 7, 700, 128 * 1024] {
         let report = of_file(&lines(&honest), &foreign, &[], Start::Genesis, buffer);
