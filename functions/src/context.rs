@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// The hub that the settings name, with what the function uses.
 #[cfg(feature = "local")]
 pub(crate) fn hub(function: &Function) -> Result<Hub, Error> {
-    use local_host::{Makes, Reach, Settings, open_for};
+    use installation::{Makes, Reach, Settings, open_for};
     let settings = Settings::read(None, |name| std::env::var(name).ok())?;
     let hub = open_for(&settings, Makes::Log, Reach::Only(function.uses))?.hub;
     Ok(hub.narrowed(function.name, function.uses))

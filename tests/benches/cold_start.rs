@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "its figures are for people")]
 
 use handlers::{FUNCTIONS, Role};
-use local_host::{Makes, Settings, open};
+use installation::{Makes, Settings, open};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};

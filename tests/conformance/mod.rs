@@ -1,14 +1,15 @@
 //! Each port's suite, on each adapter.
 
 use adapters_local::{
-    CountedIds, DirectoryBucket, DiskLog, KeySigner, MemoryBucket, MemoryLog, MemoryQueue, MemoryTable, QueueSettings,
-    RandomIds, SetClock, SqliteQueue, SqliteTable, SystemClock,
+    CountedIds, DirectoryBucket, DiskLog, KeySigner, MemoryBucket, MemoryLog, MemoryQueue, MemoryTable, RandomIds,
+    SetClock, SqliteQueue, SqliteTable, SystemClock,
 };
 use domain::keys::{Algorithm, SigningKey};
 use domain::time::Timestamp;
+use futures_util::future::BoxFuture;
 use ports::conformance::{bucket, gateways, log_file, queue, table};
 use ports::faults::FaultyTable;
-use ports::{Queue, Table, TableError};
+use ports::{Queue, QueueSettings, Table, TableError};
 use std::sync::Arc;
 
 #[tokio::test]
@@ -60,7 +61,10 @@ async fn directory_bucket() {
 }
 
 async fn check_queue(queue: &dyn Queue, dead_letters: &dyn Queue, clock: &SetClock, settings: QueueSettings) {
-    let pass_visibility = || clock.advance_millis(settings.visibility_millis);
+    let pass_visibility = || {
+        clock.advance_millis(settings.visibility_millis);
+        Box::pin(std::future::ready(())) as BoxFuture<'_, ()>
+    };
     let max_deliveries = settings.max_deliveries;
     queue::check_all(&queue::Pair { queue, dead_letters, max_deliveries, pass_visibility: &pass_visibility }).await;
 }

@@ -3,7 +3,7 @@
 mod container;
 
 use handlers::{FUNCTIONS, Function};
-use local_host::{Embedded, Makes, Settings, open};
+use installation::{Embedded, Makes, Settings, open};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;

@@ -1,13 +1,11 @@
 //! A whole hub on any adapters, with a clock that stands still.
 
-use adapters_local::url::{self, QueuePair};
-use adapters_local::{
-    CountedIds, KeySigner, MemoryBucket, MemoryTable, QueueSettings, RandomIds, SetClock, SystemClock,
-};
+use adapters_local::url;
+use adapters_local::{CountedIds, KeySigner, MemoryBucket, MemoryTable, RandomIds, SetClock, SystemClock};
 use domain::keys::{Algorithm, KeyRing, SigningKey};
 use domain::names::ChainName;
 use domain::time::Timestamp;
-use ports::{Bucket, Clock, Ids, Table};
+use ports::{Bucket, Clock, Ids, QueuePair, QueueSettings, Table};
 use services::Context;
 use std::path::Path;
 use std::sync::Arc;

@@ -11,10 +11,15 @@ mod ids;
 mod key_signer;
 mod memory;
 mod memory_log;
+#[cfg(feature = "sqlite")]
 mod own_thread;
+#[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
 mod sqlite_queue;
+#[cfg(feature = "sqlite")]
 mod sqlite_table;
+#[cfg(feature = "sqlite")]
 pub mod url;
 
 pub use clock::{SetClock, ShiftedClock, SystemClock};
@@ -25,6 +30,9 @@ pub use ids::{CountedIds, RandomIds};
 pub use key_signer::KeySigner;
 pub use memory::{MemoryBucket, MemoryQueue, MemoryTable};
 pub use memory_log::MemoryLog;
+#[cfg(feature = "sqlite")]
 pub use sqlite::{OpenError, Opening};
-pub use sqlite_queue::{QueueSettings, SqliteQueue};
+#[cfg(feature = "sqlite")]
+pub use sqlite_queue::SqliteQueue;
+#[cfg(feature = "sqlite")]
 pub use sqlite_table::SqliteTable;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ports::{
-    Bucket, BucketError, Clock, Condition, Key, KeyRange, MAX_BODY_BYTES, MAX_SEND, Message, ObjectMeta, Order, Queue,
-    QueueError, Row, Table, TableError, Version, check_key, check_write,
+    Bucket, BucketError, Clock, Condition, Key, KeyRange, Message, ObjectMeta, Order, Queue, QueueError, QueueSettings,
+    Row, Table, TableError, Version, check_key, check_send, check_write,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -182,12 +182,12 @@ pub struct MemoryQueue {
     messages: Arc<Mutex<Messages>>,
     dead_letters: Option<Arc<MemoryQueue>>,
     clock: Arc<dyn Clock>,
-    settings: crate::QueueSettings,
+    settings: QueueSettings,
 }
 
 impl MemoryQueue {
     /// A queue and its dead letters.
-    pub fn pair(clock: Arc<dyn Clock>, settings: crate::QueueSettings) -> (MemoryQueue, MemoryQueue) {
+    pub fn pair(clock: Arc<dyn Clock>, settings: QueueSettings) -> (MemoryQueue, MemoryQueue) {
         let alone =
             |dead_letters| MemoryQueue { messages: Arc::default(), dead_letters, clock: Arc::clone(&clock), settings };
         let dead_letters = alone(None);
@@ -203,19 +203,6 @@ impl MemoryQueue {
         let visible_at = self.clock.now().unix_millis();
         let held = Held { body, deliveries: 0, receipt: String::new(), visible_at };
         lock(&self.messages).waiting.push_back(held);
-    }
-}
-
-/// Refuses what no queue takes.
-pub(crate) fn check_send(bodies: &[String]) -> Result<(), QueueError> {
-    if bodies.len() > MAX_SEND {
-        return Err(QueueError::Rejected(format!("at most {MAX_SEND} messages at once. count=`{}`", bodies.len())));
-    }
-    match bodies.iter().find(|b| b.len() > MAX_BODY_BYTES) {
-        Some(body) => {
-            Err(QueueError::Rejected(format!("a body has at most {MAX_BODY_BYTES} bytes. bytes=`{}`", body.len())))
-        }
-        None => Ok(()),
     }
 }
 

@@ -1,10 +1,9 @@
 //! The queue on SQLite.
 
-use crate::memory::check_send;
 use crate::own_thread::{Gone, OwnThread};
 use crate::sqlite::{self, OpenError, Opening};
 use async_trait::async_trait;
-use ports::{Clock, Message, Queue, QueueError};
+use ports::{Clock, Message, Queue, QueueError, QueueSettings, check_send};
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,21 +19,6 @@ const SCHEMA: &str = "CREATE TABLE messages (
 );
 CREATE INDEX by_time ON messages (queue, visible_at, id);
 CREATE UNIQUE INDEX by_receipt ON messages (receipt) WHERE receipt IS NOT NULL;";
-
-/// How a queue redelivers.
-#[derive(Debug, Clone, Copy)]
-pub struct QueueSettings {
-    /// How long a delivery is held before the message comes back, in milliseconds.
-    pub visibility_millis: i64,
-    /// Deliveries after which it goes to the dead letters.
-    pub max_deliveries: u32,
-}
-
-impl Default for QueueSettings {
-    fn default() -> Self {
-        Self { visibility_millis: 60_000, max_deliveries: 5 }
-    }
-}
 
 /// A named queue in one SQLite file, shared by any number of processes of one machine.
 #[derive(Clone)]

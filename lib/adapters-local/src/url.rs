@@ -1,10 +1,7 @@
 //! Adapters by URL, so that a deployment is a matter of settings.
 
-use crate::{
-    DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, Opening, QueueSettings, SqliteQueue,
-    SqliteTable,
-};
-use ports::{Bucket, Clock, Queue, Table};
+use crate::{DirectoryBucket, MemoryBucket, MemoryQueue, MemoryTable, OpenError, Opening, SqliteQueue, SqliteTable};
+use ports::{Bucket, Clock, QueuePair, QueueSettings, Table};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,14 +80,6 @@ pub fn bucket(url: &str) -> Result<Arc<dyn Bucket>, UrlError> {
         ("memory", _) => Ok(Arc::new(MemoryBucket::default())),
         (scheme, _) => Err(UrlError::Scheme { setting: SETTING, scheme: scheme.to_owned(), known: KNOWN }),
     }
-}
-
-/// A queue and its dead letters.
-pub struct QueuePair {
-    /// The queue.
-    pub queue: Arc<dyn Queue>,
-    /// Where messages go that were delivered too often.
-    pub dead_letters: Arc<dyn Queue>,
 }
 
 /// The queue of this name at `sqlite:PATH`, or `memory:` for tests.

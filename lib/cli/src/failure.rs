@@ -1,7 +1,7 @@
 //! What ends a command: one text with all its causes, for a person.
 
 use handlers::with_causes;
-use local_host::SettingsError;
+use installation::SettingsError;
 use std::error::Error;
 use std::fmt;
 use std::path::Path;

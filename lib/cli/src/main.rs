@@ -10,7 +10,7 @@ mod target;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
-use local_host::Makes;
+use installation::Makes;
 use std::process::ExitCode;
 
 /// An append-only audit log that anybody can check.

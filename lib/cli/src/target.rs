@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::remote::Remote;
-use local_host::{Embedded, Makes, Settings, open};
+use installation::{Embedded, Makes, Settings, open};
 use services::Context;
 use std::path::PathBuf;
 

@@ -12,13 +12,15 @@ pub mod conformance;
 pub mod faults;
 mod gateways;
 mod log_file;
+mod probe;
 mod queue;
 mod table;
 
 pub use bucket::{Bucket, BucketError, MAX_KEY_BYTES, ObjectMeta, check_key};
 pub use gateways::{Clock, Ids, Signer, SignerError};
 pub use log_file::{LogFile, LogFileError};
-pub use queue::{MAX_BODY_BYTES, MAX_SEND, Message, Queue, QueueError};
+pub use probe::{Finding, Probe, Verdict};
+pub use queue::{MAX_BODY_BYTES, MAX_SEND, Message, Queue, QueueError, QueuePair, QueueSettings, check_send};
 pub use table::{
     Condition, Key, KeyRange, MAX_ROW_BYTES, MAX_SORT_BYTES, Order, Row, Table, TableError, Version, check_write,
 };

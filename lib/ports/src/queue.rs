@@ -4,6 +4,7 @@
 //! compatible services have none of these.
 
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// Most bytes in a body; SQS and its relatives take 256 KiB with their overhead.
 pub const MAX_BODY_BYTES: usize = 192 * 1024;
@@ -46,4 +47,43 @@ pub trait Queue: Send + Sync {
 
     /// Acknowledges deliveries by their receipts. A receipt that is no longer good is no error.
     async fn ack(&self, receipts: &[String]) -> Result<(), QueueError>;
+}
+
+/// A queue and its dead letters.
+pub struct QueuePair {
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// Where messages go that were delivered too often.
+    pub dead_letters: Arc<dyn Queue>,
+}
+
+/// How a queue redelivers.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// How long a delivery is held before the message comes back, in milliseconds.
+    pub visibility_millis: i64,
+    /// Deliveries after which it goes to the dead letters.
+    pub max_deliveries: u32,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self { visibility_millis: 60_000, max_deliveries: 5 }
+    }
+}
+
+/// The limits that every adapter refuses in the same words.
+///
+/// # Errors
+/// [`QueueError::Rejected`].
+pub fn check_send(bodies: &[String]) -> Result<(), QueueError> {
+    if bodies.len() > MAX_SEND {
+        return Err(QueueError::Rejected(format!("at most {MAX_SEND} messages at once. count=`{}`", bodies.len())));
+    }
+    match bodies.iter().find(|b| b.len() > MAX_BODY_BYTES) {
+        Some(body) => {
+            Err(QueueError::Rejected(format!("a body has at most {MAX_BODY_BYTES} bytes. bytes=`{}`", body.len())))
+        }
+        None => Ok(()),
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::acks::{say, say_numbers};
 use crate::{text, worker};
-use local_host::{Embedded, Makes, Settings};
+use installation::{Embedded, Makes, Settings};
 use services::Context;
 use services::append::Appender;
 use std::ops::Range;
@@ -23,7 +23,7 @@ pub const FOUNDED: Range<u64> = 0..300;
 /// Whatever keeps it from being opened.
 pub fn open(data: &Path) -> Result<Embedded, String> {
     let settings = Settings::read(Some(data), |_| None).map_err(|e| text(&e))?;
-    let mut embedded = local_host::open(&settings, Makes::Log).map_err(|e| text(&e))?;
+    let mut embedded = installation::open(&settings, Makes::Log).map_err(|e| text(&e))?;
     // Blocks are packed and checked on the caller's thread.
     embedded.hub.cx.threads = 0;
     Ok(embedded)

@@ -4,7 +4,8 @@
 use crate::failure::Failure;
 use crate::target;
 use handlers::{FUNCTIONS, Function, QueueName, samples};
-use local_host::{Makes, StopSignal, open};
+use installation::{Makes, open};
+use local_host::StopSignal;
 use ports::{MAX_SEND, Message, Queue};
 use serde_json::Value;
 use services::Context;

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::target;
 use domain::json::Object;
 use handlers::{Granted, Role};
-use local_host::{Makes, open};
+use installation::{Makes, open};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]

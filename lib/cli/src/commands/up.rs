@@ -2,7 +2,8 @@
 
 use crate::failure::Failure;
 use crate::target::{self, environment};
-use local_host::{Embedded, Host, Makes, OpenError, Port, Presence, StopSignal, announce, open, write_demo_log};
+use installation::{Embedded, Makes, OpenError, open};
+use local_host::{Host, Port, Presence, StopSignal, announce, write_demo_log};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;

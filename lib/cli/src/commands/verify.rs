@@ -8,7 +8,7 @@ use domain::json::{Limits, Value, parse};
 use domain::keys::KeyRing;
 use domain::verify::{Break, Options, Report, Scratch, Start, Status, verify_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use local_host::threads;
+use installation::threads;
 use ports::Ids;
 use services::verify::{Request, report_value};
 use sha2::{Digest, Sha256};

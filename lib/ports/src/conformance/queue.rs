@@ -2,7 +2,7 @@
 //! not acknowledged come back, on whatever clock the adapter uses.
 
 use crate::{MAX_BODY_BYTES, MAX_SEND, Message, Queue, QueueError};
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use std::collections::BTreeSet;
 
 /// A queue and its dead letters, both empty and used by nobody else.
@@ -11,7 +11,7 @@ pub struct Pair<'a> {
     pub dead_letters: &'a dyn Queue,
     /// Deliveries after which an unacknowledged message goes to the dead letters.
     pub max_deliveries: u32,
-    pub pass_visibility: &'a (dyn Fn() + Sync),
+    pub pass_visibility: &'a (dyn Fn() -> BoxFuture<'a, ()> + Sync),
 }
 
 /// Runs every check, each of which leaves both queues empty.
@@ -65,7 +65,7 @@ pub async fn an_acknowledged_message_stays_away(pair: &Pair<'_>) {
     send(pair.queue, &["once"]).await;
     let got = drain(pair.queue).await;
     ack(pair.queue, &got).await;
-    (pair.pass_visibility)();
+    (pair.pass_visibility)().await;
     assert!(drain(pair.queue).await.is_empty());
 }
 
@@ -82,7 +82,7 @@ pub async fn an_unacknowledged_message_comes_back(pair: &Pair<'_>) {
     let got = drain(pair.queue).await;
     let done: Vec<Message> = got.into_iter().filter(|m| m.body == "done").collect();
     ack(pair.queue, &done).await;
-    (pair.pass_visibility)();
+    (pair.pass_visibility)().await;
     let again = drain(pair.queue).await;
     assert_eq!(bodies(&again), ["again".to_owned()].into());
     assert_eq!(again[0].deliveries, 2);
@@ -94,20 +94,20 @@ pub async fn enough_deliveries_lead_to_the_dead_letters(pair: &Pair<'_>) {
     for delivery in 1..=pair.max_deliveries {
         let got = drain(pair.queue).await;
         assert_eq!(got.len(), 1, "delivery {delivery}");
-        (pair.pass_visibility)();
+        (pair.pass_visibility)().await;
     }
     assert!(drain(pair.queue).await.is_empty());
     let dead = drain(pair.dead_letters).await;
     assert_eq!(bodies(&dead), ["poison".to_owned()].into());
     ack(pair.dead_letters, &dead).await;
-    (pair.pass_visibility)();
+    (pair.pass_visibility)().await;
     assert!(drain(pair.dead_letters).await.is_empty());
 }
 
 pub async fn an_old_receipt_is_no_error(pair: &Pair<'_>) {
     send(pair.queue, &["twice"]).await;
     let first = drain(pair.queue).await;
-    (pair.pass_visibility)();
+    (pair.pass_visibility)().await;
     let second = drain(pair.queue).await;
     assert_ne!(first[0].receipt, second[0].receipt, "each delivery has its own receipt");
     ack(pair.queue, &second).await;
@@ -131,6 +131,6 @@ pub async fn racing_receivers_share_the_messages(pair: &Pair<'_>) {
     let got: Vec<Message> = join_all((0..8).map(|_| drain(pair.queue))).await.into_iter().flatten().collect();
     assert_eq!(bodies(&got).len(), 10 * MAX_SEND);
     ack(pair.queue, &got).await;
-    (pair.pass_visibility)();
+    (pair.pass_visibility)().await;
     assert!(drain(pair.queue).await.is_empty());
 }

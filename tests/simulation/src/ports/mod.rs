@@ -46,7 +46,10 @@ mod tests {
             queue: &SimQueue::new(node.clone(), stores.events.clone()),
             dead_letters: &SimQueue::new(node, stores.dead_letters.clone()),
             max_deliveries: 3,
-            pass_visibility: &move || world.state().now += 61_000,
+            pass_visibility: &move || {
+                world.state().now += 61_000;
+                Box::pin(std::future::ready(()))
+            },
         };
         queue::check_all(&pair).await;
     }

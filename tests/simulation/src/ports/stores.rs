@@ -3,10 +3,10 @@
 use super::small::{SimIds, TrueClock};
 use crate::node::Node;
 use crate::world::World;
-use adapters_local::{KeySigner, MemoryBucket, MemoryLog, MemoryQueue, MemoryTable, QueueSettings};
+use adapters_local::{KeySigner, MemoryBucket, MemoryLog, MemoryQueue, MemoryTable};
 use domain::keys::{Algorithm, KeyRing, SigningKey};
 use domain::names::ChainName;
-use ports::Key;
+use ports::{Key, QueueSettings};
 use services::Context;
 use std::sync::{Arc, Mutex};
 

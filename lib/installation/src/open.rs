@@ -1,12 +1,12 @@
 //! Settings become a hub on the embedded adapters.
 
 use crate::settings::Settings;
-use adapters_local::url::{self, QueuePair, UrlError};
-use adapters_local::{DataDirectory, DataError, DiskLog, KeySigner, Opening, QueueSettings, RandomIds, SystemClock};
+use adapters_local::url::{self, UrlError};
+use adapters_local::{DataDirectory, DataError, DiskLog, KeySigner, Opening, RandomIds, SystemClock};
 use domain::hash::Hash;
 use domain::keys::{KeyError, RingKey, SigningKey};
 use handlers::{Grant, Hub, Ingest, Issuer, TokenError, Verifier};
-use ports::{Clock, Ids, LogFile, Signer};
+use ports::{Clock, Ids, LogFile, QueuePair, QueueSettings, Signer};
 use services::Context;
 use std::path::Path;
 use std::sync::Arc;

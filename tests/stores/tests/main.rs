@@ -1,0 +1,1 @@
+//! Every adapter on a real server.
