@@ -94,7 +94,7 @@ fn the_cli_page_names_every_command_and_setting() {
         assert!(page.contains(&format!("| `{command}")), "docs/cli.md does not explain {command}");
     }
     let settings =
-        read("lib/local-host/src/settings.rs") + &read("lib/cli/src/target.rs") + &read("lib/cli/src/commands/up.rs");
+        read("lib/installation/src/settings.rs") + &read("lib/cli/src/target.rs") + &read("lib/cli/src/commands/up.rs");
     let names = settings.split('"').filter(|word| {
         word.len() > 6 && word.contains('_') && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
     });

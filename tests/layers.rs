@@ -32,7 +32,10 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("http-server", &["handlers"]),
     ("local-host", &["adapters-local", "domain", "handlers", "http-server", "ports", "services"]),
     ("functions", &["domain", "handlers", "http-server", "installation", "ports"]),
-    ("cli", &["adapters-local", "api", "domain", "handlers", "installation", "local-host", "ports", "services"]),
+    (
+        "cli",
+        &["adapters-local", "api", "doctor", "domain", "handlers", "installation", "local-host", "ports", "services"],
+    ),
     ("xtask", &["handlers"]),
     ("tampering", &["domain"]),
     (
@@ -86,6 +89,7 @@ const RESERVED: [(&str, &[&str]); 23] = [
         "tokio",
         &[
             "services",
+            "doctor",
             "adapters-aws",
             "adapters-local",
             "adapters-postgres",

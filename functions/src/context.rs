@@ -6,16 +6,16 @@ use handlers::{Function, Hub};
 use tracing_subscriber::filter::LevelFilter;
 
 /// The hub that the settings name, with what the function uses.
-#[cfg(feature = "local")]
-pub(crate) fn hub(function: &Function) -> Result<Hub, Error> {
+pub(crate) async fn hub(function: &'static Function) -> Result<Hub, Error> {
     use installation::{Makes, Reach, Settings, open_for};
     let settings = Settings::read(None, |name| std::env::var(name).ok())?;
-    let hub = open_for(&settings, Makes::Log, Reach::Only(function.uses))?.hub;
-    Ok(hub.narrowed(function.name, function.uses))
+    let installation = open_for(&settings, Makes::Log, Reach::Of(function)).await?;
+    installation.admit_unless_silent().await?;
+    Ok(installation.hub.narrowed(function.name, function.uses))
 }
 
-#[cfg(not(feature = "local"))]
-compile_error!("choose the adapters to build with: the feature `local`");
+#[cfg(not(any(feature = "local", feature = "aws", feature = "postgres")))]
+compile_error!("choose the adapters to build with: the features `local`, `aws`, `postgres`");
 
 /// Where the function runs.
 pub(crate) enum Platform {

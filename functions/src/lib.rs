@@ -28,7 +28,7 @@ pub async fn run(function: Function) -> Result<(), Error> {
     let function: &'static Function = Box::leak(Box::new(function));
     match context::platform()? {
         Platform::Lambda => {
-            let hub = context::hub(function)?;
+            let hub = context::hub(function).await?;
             if function.http.is_some() {
                 return lambda_http::run(service_fn(|request| serve_http(function, &hub, request))).await;
             }
@@ -38,6 +38,6 @@ pub async fn run(function: Function) -> Result<(), Error> {
             };
             lambda_runtime::run(service_fn(serve)).await
         }
-        Platform::Port { port, secret } => port::serve(function, context::hub(function)?, port, secret).await,
+        Platform::Port { port, secret } => port::serve(function, context::hub(function).await?, port, secret).await,
     }
 }

@@ -26,8 +26,8 @@ struct Candidate {
 async fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::read(Some(folder.path()), |_| None).expect("nothing is set");
-    let embedded = open(&settings, Makes::Log).expect("an installation");
-    let cx = &embedded.hub.cx;
+    let embedded = open(&settings, Makes::Log).await.expect("an installation");
+    let (cx, issuer) = (&embedded.hub.cx, embedded.issuer().expect("an issuer"));
     let appender = services::append::Appender::new(cx.clone());
     // One event: what is measured is the start, and not the work.
     appender.append(vec![support::draft(1)]).await.expect("chained");
@@ -35,9 +35,9 @@ async fn main() {
     let token = |name: &str| match name {
         "record-events" => {
             let scopes = handlers::Granted::parse_list("record:platform-api").expect("scopes");
-            embedded.issuer.token("bench", Role::Service, &scopes, cx.clock.now(), 3600)
+            issuer.token("bench", Role::Service, &scopes, cx.clock.now(), 3600)
         }
-        _ => embedded.issuer.token("bench", Role::Operator, &[], cx.clock.now(), 3600),
+        _ => issuer.token("bench", Role::Operator, &[], cx.clock.now(), 3600),
     };
     let mut candidates = vec![Candidate {
         name: "hello (yardstick)",

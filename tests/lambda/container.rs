@@ -1,6 +1,6 @@
 //! The same binaries without a Lambda runtime: containers that are asked over HTTP.
 
-use super::{installation, token};
+use super::{installed, token};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -55,12 +55,12 @@ impl Drop for Container {
     }
 }
 
-#[test]
-fn a_function_of_requests_serves_its_route_and_no_other() {
+#[tokio::test]
+async fn a_function_of_requests_serves_its_route_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let embedded = installation(folder.path());
+    let installation = installed(folder.path()).await;
     let list = Container::start("list-events", folder.path(), &[]);
-    let bearer = token(&embedded, "list-events");
+    let bearer = token(&installation, "list-events");
     assert_eq!(list.ask("GET", "/audit", &[("authorization", &bearer)], ""), (200, "[]".to_owned()));
     assert_eq!(list.ask("GET", "/audit", &[], "").0, 401);
     assert_eq!(list.ask("GET", "/audit/verify", &[("authorization", &bearer)], "").0, 404);
@@ -70,7 +70,7 @@ fn a_function_of_requests_serves_its_route_and_no_other() {
 #[tokio::test]
 async fn a_pushed_message_and_a_tick_need_the_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let embedded = installation(folder.path());
+    let installation = installed(folder.path()).await;
     let secret = [("TRIGGER_SECRET", "correct horse")];
     let append = Container::start("append-events", folder.path(), &secret);
     let message = services::layout::messages::pack(&[support::draft(1)]).remove(0);
@@ -80,7 +80,7 @@ async fn a_pushed_message_and_a_tick_need_the_secret() {
     }
     let in_body = |secret: &str| format!("{{\"triggerSecret\":\"{secret}\",{}", &message[1..]);
     assert_eq!(append.ask("POST", "/", &[], &in_body("wrong")).0, 401);
-    let cx = &embedded.hub.cx;
+    let cx = &installation.hub.cx;
     assert!(services::blocks::get_event(cx, 1).await.unwrap().is_none(), "nothing was chained so far");
     let right = [("x-trigger-secret", "correct horse")];
     assert_eq!(append.ask("GET", "/", &right, "").0, 405);

@@ -3,7 +3,7 @@
 mod container;
 
 use handlers::{FUNCTIONS, Function};
-use installation::{Embedded, Makes, Settings, open};
+use installation::{Installation, Makes, Settings, open};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -15,17 +15,17 @@ fn sample(name: &str) -> String {
 }
 
 /// An installation as the functions open it.
-fn installation(data: &Path) -> Embedded {
+async fn installed(data: &Path) -> Installation {
     let settings = Settings::read(Some(data), |_| None).unwrap();
-    open(&settings, Makes::Log).unwrap()
+    open(&settings, Makes::Log).await.unwrap()
 }
 
-fn token(embedded: &Embedded, function: &str) -> String {
+fn token(installation: &Installation, function: &str) -> String {
     let (role, scopes) = match function {
         "record-events" => (handlers::Role::Service, handlers::Granted::parse_list("record:platform-api").unwrap()),
         _ => (handlers::Role::Operator, Vec::new()),
     };
-    let token = embedded.issuer.token("test", role, &scopes, embedded.hub.cx.clock.now(), 3600);
+    let token = installation.issuer().unwrap().token("test", role, &scopes, installation.hub.cx.clock.now(), 3600);
     format!("Bearer {token}")
 }
 
@@ -44,12 +44,12 @@ fn named(name: &str) -> &'static Function {
 async fn every_function_serves_its_sample_event_as_it_is_shipped() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
-    let embedded = installation(data);
+    let installation = installed(data).await;
     std::fs::write(data.join("ocis.log"), include_bytes!("../../docs/samples/ocis-audit.log")).unwrap();
-    services::append::Appender::new(embedded.hub.cx.clone()).append(vec![support::draft(1)]).await.unwrap();
+    services::append::Appender::new(installation.hub.cx.clone()).append(vec![support::draft(1)]).await.unwrap();
     for function in FUNCTIONS {
         let mut running = start(function, data).await;
-        let event = sample(function.name).replace("Bearer TOKEN", &token(&embedded, function.name));
+        let event = sample(function.name).replace("Bearer TOKEN", &token(&installation, function.name));
         for round in 0..3 {
             let outcome = running.invoke(&event).await;
             let answer = outcome.unwrap_or_else(|error| panic!("{} round {round}: {error}", function.name));
@@ -64,7 +64,7 @@ async fn every_function_serves_its_sample_event_as_it_is_shipped() {
         }
         assert!(!running.ended(), "{}", function.name);
     }
-    let report = support::world::verified(&embedded.hub.cx).await;
+    let report = support::world::verified(&installation.hub.cx).await;
     assert_eq!(report.status(), domain::verify::Status::Intact, "{:?}", report.breaks);
 }
 
@@ -73,20 +73,20 @@ async fn every_function_serves_its_sample_event_as_it_is_shipped() {
 async fn an_event_walks_through_the_functions_into_a_verified_chain() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
-    let embedded = installation(data);
+    let installation = installed(data).await;
     let mut record = start(named("record-events"), data).await;
     let mut append = start(named("append-events"), data).await;
     let mut sign = start(named("sign-checkpoint"), data).await;
     let mut verify = start(named("verify-chain"), data).await;
-    let posted = sample("record-events").replace("Bearer TOKEN", &token(&embedded, "record-events"));
+    let posted = sample("record-events").replace("Bearer TOKEN", &token(&installation, "record-events"));
     let answer = record.invoke(&posted).await.unwrap();
     assert_eq!(answer["statusCode"], 202, "{answer}");
-    let waiting = embedded.hub.cx.events.receive(10).await.unwrap();
+    let waiting = installation.hub.cx.events.receive(10).await.unwrap();
     let named: Vec<_> = waiting.into_iter().enumerate().map(|(i, m)| (format!("m{i}"), m)).collect();
     let answer = append.invoke(&handlers::samples::batch("events", &named).to_string()).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": []}));
     sign.invoke(&handlers::samples::tick("sign-checkpoint").to_string()).await.unwrap();
-    let asked = sample("verify-chain").replace("Bearer TOKEN", &token(&embedded, "verify-chain"));
+    let asked = sample("verify-chain").replace("Bearer TOKEN", &token(&installation, "verify-chain"));
     let answer = verify.invoke(&asked).await.unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!((body["status"].as_str(), body["eventsVerified"].as_u64()), (Some("intact"), Some(1)));
@@ -99,9 +99,9 @@ async fn an_event_walks_through_the_functions_into_a_verified_chain() {
 #[tokio::test]
 async fn other_gateways_reach_the_same_functions() {
     let folder = tempfile::tempdir().unwrap();
-    let embedded = installation(folder.path());
-    services::append::Appender::new(embedded.hub.cx.clone()).append(vec![support::draft(1)]).await.unwrap();
-    let bearer = token(&embedded, "get-event");
+    let installation = installed(folder.path()).await;
+    services::append::Appender::new(installation.hub.cx.clone()).append(vec![support::draft(1)]).await.unwrap();
+    let bearer = token(&installation, "get-event");
     let rest = crate::functions::samples::rest_event().to_string().replace("Bearer TOKEN", &bearer);
     let url = crate::functions::samples::function_url_event().replace("Bearer TOKEN", &bearer);
     for (function, event) in [("get-event", rest), ("list-events", url)] {
@@ -117,7 +117,7 @@ async fn other_gateways_reach_the_same_functions() {
 #[tokio::test]
 async fn one_poison_message_harms_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let embedded = installation(folder.path());
+    let installation = installed(folder.path()).await;
     let mut append = start(named("append-events"), folder.path()).await;
     let message = |body: String| ports::Message { receipt: "r".to_owned(), body, deliveries: 1 };
     let bodies = services::layout::messages::pack(&[support::draft(1)]);
@@ -130,7 +130,7 @@ async fn one_poison_message_harms_no_other() {
     ];
     let answer = append.invoke(&handlers::samples::batch("events", &batch).to_string()).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    let cx = &embedded.hub.cx;
+    let cx = &installation.hub.cx;
     let mut actions = Vec::new();
     for seq in 1..=4 {
         let line = services::blocks::get_event(cx, seq).await.unwrap().unwrap();
@@ -159,7 +159,7 @@ async fn one_poison_message_harms_no_other() {
 #[tokio::test]
 async fn a_function_that_was_frozen_takes_up_what_happened_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
-    let embedded = installation(folder.path());
+    let installation = installed(folder.path()).await;
     let mut append = start(named("append-events"), folder.path()).await;
     let batch = |i: u64| {
         let bodies = services::layout::messages::pack(&[support::draft(i)]);
@@ -170,7 +170,7 @@ async fn a_function_that_was_frozen_takes_up_what_happened_meanwhile() {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
         assert!(sent.success());
     };
-    let other = services::append::Appender::new(embedded.hub.cx.clone());
+    let other = services::append::Appender::new(installation.hub.cx.clone());
     for round in 0..5 {
         append.invoke(&batch(10 * round)).await.unwrap();
         signal("STOP", append.id());
@@ -180,7 +180,7 @@ async fn a_function_that_was_frozen_takes_up_what_happened_meanwhile() {
         append.invoke(&batch(10 * round + 3)).await.unwrap();
         append.invoke(&batch(10 * round + 9)).await.unwrap();
     }
-    let report = support::world::verified(&embedded.hub.cx).await;
+    let report = support::world::verified(&installation.hub.cx).await;
     assert_eq!((report.status(), report.events_verified), (domain::verify::Status::Intact, 5 * 9));
 }
 

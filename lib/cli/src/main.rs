@@ -38,6 +38,10 @@ enum Command {
     Up(commands::up::Arguments),
     /// Hand messages and ticks to functions that run one by one under `cargo lambda watch`
     Pump(commands::pump::Arguments),
+    /// Find out whether the configured stores are fit, before anything is trusted to them
+    Doctor(commands::doctor::Arguments),
+    /// Make what the stores need: tables and their layout, buckets, queues
+    Migrate,
     /// Make a bearer token of this installation
     Token(commands::token::Arguments),
     /// Record events from a file; prints their ids. A retry doubles nothing if the events have an `id` or
@@ -76,15 +80,19 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.command {
         Command::Up(up) => commands::up::run(target, up).await,
         Command::Pump(pump) => commands::pump::run(target, pump).await,
-        Command::Token(token) => commands::token::run(target, token, json),
-        Command::Record(record) => commands::record::run(&target.open(Makes::Log)?, record, json).await,
-        Command::List(list) => commands::list::run(&there()?, list, json).await,
-        Command::Export(export) => commands::export::run(&there()?, export, json).await,
-        Command::Checkpoint => commands::checkpoint::run(&there()?, json).await,
+        Command::Doctor(doctor) => commands::doctor::run(target, doctor, json).await,
+        Command::Migrate => commands::migrate::run(target, json).await,
+        Command::Token(token) => commands::token::run(target, token, json).await,
+        Command::Record(record) => commands::record::run(&target.open(Makes::Log).await?, record, json).await,
+        Command::List(list) => commands::list::run(&there().await?, list, json).await,
+        Command::Export(export) => commands::export::run(&there().await?, export, json).await,
+        Command::Checkpoint => commands::checkpoint::run(&there().await?, json).await,
         // An auditor checks a file without any installation.
         Command::Verify(verify) if verify.is_offline() => commands::verify::offline(verify, json),
-        Command::Verify(verify) => commands::verify::stored(&there()?, verify, json).await,
-        Command::Rebuild => commands::rebuild::run(there()?.here("rebuild")?, json).await,
-        Command::AcceptBreak(accept) => commands::accept_break::run(there()?.here("accept-break")?, accept, json).await,
+        Command::Verify(verify) => commands::verify::stored(&there().await?, verify, json).await,
+        Command::Rebuild => commands::rebuild::run(there().await?.here("rebuild")?, json).await,
+        Command::AcceptBreak(accept) => {
+            commands::accept_break::run(there().await?.here("accept-break")?, accept, json).await
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::remote::Remote;
-use installation::{Embedded, Makes, Settings, open};
+use installation::{Installation, Makes, Settings, open};
 use services::Context;
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub(crate) struct Which {
 /// A hub.
 pub(crate) enum Target {
     /// On this machine.
-    Here(Box<Embedded>),
+    Here(Box<Installation>),
     /// Over HTTP.
     There(Remote),
 }
@@ -41,11 +41,11 @@ impl Which {
     }
 
     /// Opens the hub that was named.
-    pub(crate) fn open(&self, makes: Makes) -> Result<Target, Failure> {
+    pub(crate) async fn open(&self, makes: Makes) -> Result<Target, Failure> {
         let url = self.url.clone().or_else(|| environment("DEZKY_URL").filter(|url| !url.is_empty()));
         match url {
             Some(url) if self.data.is_none() => Ok(Target::There(Remote::new(&url, self.bearer()?)?)),
-            _ => Ok(Target::Here(Box::new(open(&self.settings()?, makes)?))),
+            _ => Ok(Target::Here(Box::new(open(&self.settings()?, makes).await?))),
         }
     }
 
@@ -66,7 +66,7 @@ impl Target {
     /// The installation's stores, for what works on nothing else.
     pub(crate) fn here(&self, command: &str) -> Result<&Context, Failure> {
         match self {
-            Self::Here(embedded) => Ok(&embedded.hub.cx),
+            Self::Here(installation) => Ok(&installation.hub.cx),
             Self::There(_) => Err(Failure::usage(format!(
                 "`{command}` works on the stores themselves: run it with --data where they are"
             ))),

@@ -1,8 +1,14 @@
 //! An installation: settings, and the hub that they open. Which adapters there are is decided by the
 //! features of this package; which of them is used, by the URLs in the settings.
 
+mod examine;
+mod kept;
+mod migrate;
 mod open;
 mod settings;
+mod stores;
 
-pub use open::{Embedded, Makes, OpenError, Reach, open, open_for, threads};
-pub use settings::{Settings, SettingsError};
+pub use examine::examine;
+pub use migrate::migrate;
+pub use open::{Installation, Makes, OpenError, Reach, open, open_for, threads};
+pub use settings::{KeySource, Settings, SettingsError};

@@ -1,40 +1,80 @@
-//! Settings become a hub on the embedded adapters.
+//! Settings become a hub.
 
+use crate::kept::{self, Kept, needs_key};
 use crate::settings::Settings;
-use adapters_local::url::{self, UrlError};
-use adapters_local::{DataDirectory, DataError, DiskLog, KeySigner, Opening, RandomIds, SystemClock};
-use domain::hash::Hash;
-use domain::keys::{KeyError, RingKey, SigningKey};
-use handlers::{Grant, Hub, Ingest, Issuer, TokenError, Verifier};
-use ports::{Clock, Ids, LogFile, QueuePair, QueueSettings, Signer};
+use crate::stores::{self, Wait};
+use adapters_local::{DiskLog, RandomIds, SystemClock};
+use doctor::Admission;
+use domain::keys::KeyError;
+use handlers::{Function, Grant, Hub, Ingest, Issuer, TokenError, Verifier};
+use ports::{Clock, Ids, LogFile, QueuePair, TableError};
 use services::Context;
 use std::path::Path;
 use std::sync::Arc;
 
-/// An installation on this machine.
-pub struct Embedded {
+/// A hub, and what is around it.
+pub struct Installation {
     /// What its functions reach.
     pub hub: Hub,
-    /// Makes its tokens.
-    pub issuer: Issuer,
     /// Whether others on this machine may look into its directory.
     pub open_to_others: bool,
+    /// None where its key was left out, and nobody is answered.
+    issuer: Option<Issuer>,
+    admission: Arc<Admission>,
+    /// Whether the table is behind a network.
+    networked: bool,
+    #[cfg(feature = "local")]
     queue_url: String,
 }
 
-impl Embedded {
+impl Installation {
     /// Follows this OCIS audit log.
     pub fn follow_ocis_log(&mut self, path: &Path) {
         self.hub.ingest.ocis_log = Some(Arc::new(DiskLog::new(path)));
     }
 
-    /// Takes back what a process that crashed had received and not finished. Only for the one process
-    /// that serves the installation.
+    /// Makes its tokens.
+    ///
+    /// # Errors
+    /// An installation without an issuer.
+    pub fn issuer(&self) -> Result<&Issuer, OpenError> {
+        self.issuer.as_ref().ok_or_else(|| OpenError::Missing(vec!["ISSUER_KEY"]))
+    }
+
+    /// Takes back what a process that crashed had received and not finished, where the queue is this
+    /// machine's own; other queues bring it back after a while. Only for the one process that serves the
+    /// installation.
     ///
     /// # Errors
     /// The queue.
     pub fn take_back_messages(&self) -> Result<(), OpenError> {
-        Ok(url::release_queue(&self.queue_url)?)
+        #[cfg(feature = "local")]
+        adapters_local::url::release_queue(&self.queue_url)?;
+        Ok(())
+    }
+
+    /// Lets the table decide races before anything is trusted to it, and compares the clocks: what
+    /// serves an installation does so at its start.
+    ///
+    /// # Errors
+    /// A table that is not fit, or does not answer.
+    pub async fn admit(&self) -> Result<(), TableError> {
+        self.admission.admit_anew().await
+    }
+
+    /// The same for a function: a table that does not answer is asked again with its first use.
+    ///
+    /// # Errors
+    /// A table that is not fit.
+    pub async fn admit_unless_silent(&self) -> Result<(), TableError> {
+        // A file on this machine is opened by the first call, and raced by whoever serves it.
+        if !self.networked {
+            return Ok(());
+        }
+        match self.admission.admit().await {
+            Err(error @ TableError::Rejected(_)) => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -42,17 +82,33 @@ impl Embedded {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Its directory.
+    #[cfg(feature = "local")]
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(#[from] adapters_local::DataError),
     /// Its key.
     #[error("keys/signing.hex: {0}")]
-    Key(#[from] KeyError),
+    Key(KeyError),
     /// The key of its issuer.
-    #[error("keys/issuer.hex: {0}")]
+    #[error("ISSUER_KEY, or keys/issuer.hex: {0}")]
     Issuer(#[from] TokenError),
-    /// A store.
+    /// A store on this machine.
+    #[cfg(feature = "local")]
     #[error(transparent)]
-    Url(#[from] UrlError),
+    Url(#[from] adapters_local::url::UrlError),
+    /// A store, or the key service.
+    #[error("{0}")]
+    Store(String),
+    /// Settings that nothing replaces here.
+    #[error("{}: not set, and no data directory keeps it here; set it", .0.join(", "))]
+    Missing(Vec<&'static str>),
+}
+
+impl OpenError {
+    /// An adapter's own words, which name the setting.
+    #[cfg(any(feature = "aws", feature = "postgres"))]
+    pub(crate) fn url(error: impl std::error::Error) -> Self {
+        Self::Store(error.to_string())
+    }
 }
 
 /// What a command may make that is not there.
@@ -65,27 +121,35 @@ pub enum Makes {
 }
 
 /// What a program will touch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Reach {
     /// Everything there is.
     All,
-    /// What these grants name. The ports of others are not opened: a hub that is narrowed to the same
+    /// What this function uses. The ports of others are not opened: a hub that is narrowed to the same
     /// grants never asks them, and a function that starts anew for a request pays for what it uses.
-    Only(&'static [Grant]),
+    Of(&'static Function),
 }
 
 impl Reach {
-    fn has(self, any_of: &[Grant]) -> bool {
+    pub(crate) fn has(self, any_of: &[Grant]) -> bool {
         match self {
             Self::All => true,
-            Self::Only(grants) => any_of.iter().any(|grant| grants.contains(grant)),
+            Self::Of(function) => any_of.iter().any(|grant| function.uses.contains(grant)),
         }
     }
 
-    fn opening(self) -> Opening {
+    /// Whether it answers people, who bring tokens and cursors.
+    pub(crate) fn answers(self) -> bool {
         match self {
-            Self::All => Opening::Now,
-            Self::Only(_) => Opening::Meanwhile,
+            Self::All => true,
+            Self::Of(function) => function.http.is_some(),
+        }
+    }
+
+    fn wait(self) -> Wait {
+        match self {
+            Self::All => Wait::Here,
+            Self::Of(_) => Wait::There,
         }
     }
 
@@ -104,80 +168,60 @@ pub fn threads() -> usize {
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open(settings: &Settings, makes: Makes) -> Result<Embedded, OpenError> {
-    open_for(settings, makes, Reach::All)
+pub async fn open(settings: &Settings, makes: Makes) -> Result<Installation, OpenError> {
+    open_for(settings, makes, Reach::All).await
 }
 
 /// Opens what somebody will touch.
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result<Embedded, OpenError> {
-    let data = match makes {
-        Makes::Log => DataDirectory::open(&settings.data)?,
-        Makes::Nothing => DataDirectory::open_existing(&settings.data)?,
-    };
+pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result<Installation, OpenError> {
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let chain = match &settings.chain {
-        Some(chain) => chain.clone(),
-        None => data.chain(ids.as_ref())?,
-    };
-    // Whoever signs, and whoever holds the log against signatures: they all read the copies.
-    // Whoever comes first makes all keys.
-    let needs_key = data.is_new() || reach.has(&[Grant::Sign, Grant::BucketRead]);
-    let key = match &settings.signing_key {
-        Some(key) => key.clone(),
-        // Never asked: without the grant to sign no function reaches its signer.
-        None if !needs_key => SigningKey::new(settings.algorithm, [0; 32]),
-        None => SigningKey::from_hex(settings.algorithm, &data.key("signing.hex", "AUDIT_SIGNING_KEY", ids.as_ref())?)?,
-    };
-    // All files before the table: whoever finds a table may rely on them.
-    let cursor_key = match settings.cursor_key {
-        Some(key) => key,
-        None => Hash::of(data.replaceable_key("cursor.hex", ids.as_ref())?.as_bytes()).0,
-    };
-    let issuer = Issuer::new(&format!("dezky:{chain}"), &data.replaceable_key("issuer.hex", ids.as_ref())?)?;
-    let mut ring = settings.verify_keys.clone();
-    if needs_key {
-        ring.add(RingKey { key: key.verify_key(), from_seq: 1, to_seq: u64::MAX });
-    }
-    let queue_url = settings.queue_url.clone().unwrap_or_else(|| data.queue_url());
-    let queue = |name, any_of| {
-        let url = reach.url(any_of, &queue_url);
-        url::queue_as(&url, name, Arc::clone(&clock), QueueSettings::default(), reach.opening())
-    };
+    let kept = kept::read(settings, makes, reach, ids.as_ref()).await?;
+    let queue = |name, any_of| stores::queue(&reach.url(any_of, &kept.queue_url), name, &clock, reach.wait());
     let events = [Grant::EventsSend, Grant::EventsReceive, Grant::DeadLettersReceive];
-    let QueuePair { queue: events, dead_letters } = queue("events", &events)?;
-    let checkpoint_requests = queue("checkpoints", &[Grant::CheckpointsSend, Grant::CheckpointsReceive])?.queue;
-    let table_url = settings.table_url.clone().unwrap_or_else(|| data.table_url());
-    let bucket_url = settings.bucket_url.clone().unwrap_or_else(|| data.bucket_url());
-    let signer: Arc<dyn Signer> = Arc::new(KeySigner::new(key));
+    let QueuePair { queue: events, dead_letters } = queue("events", &events)?.port;
+    let checkpoint_requests = queue("checkpoints", &[Grant::CheckpointsSend, Grant::CheckpointsReceive])?.port.queue;
+    let table = stores::table(&reach.url(&[Grant::TableRead, Grant::TableWrite], &kept.table_url), reach.wait())?;
+    let admission = Arc::new(Admission::new(table.port.clone(), table.probe.clone(), clock.clone(), ids.clone()));
+    let networked = table.probe.is_some();
     let cx = Context {
-        chain,
-        table: url::table_as(&reach.url(&[Grant::TableRead, Grant::TableWrite], &table_url), reach.opening())?,
-        bucket: url::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &bucket_url))?,
+        chain: kept.chain.clone(),
+        // A table on this machine is a file that we know; one behind a network is what its name says or not.
+        table: if networked { admission.clone() } else { table.port },
+        bucket: stores::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &kept.bucket_url))?.port,
         events,
         dead_letters,
         checkpoint_requests,
         clock,
-        signer,
-        ring,
-        cursor_key,
+        signer: kept.signer.clone(),
+        ring: kept.ring.clone(),
+        cursor_key: kept.cursor_key,
         ids,
         // Blocks are packed and checked by those who need the key, too.
-        threads: if needs_key { threads() } else { 1 },
+        threads: if needs_key(reach) { threads() } else { 1 },
         writer: format!("dezky-{}", std::process::id()),
     };
-    let ingest = Ingest {
+    kept.complete()?;
+    let Kept { issuer, open_to_others, .. } = kept;
+    let tokens = Verifier::new(issuer.iter().map(Issuer::trusted).collect());
+    Ok(Installation {
+        hub: Hub::new(cx, ingest(settings), tokens),
+        issuer,
+        open_to_others,
+        admission,
+        networked,
+        #[cfg(feature = "local")]
+        queue_url: kept.queue_url,
+    })
+}
+
+fn ingest(settings: &Settings) -> Ingest {
+    Ingest {
         enabled: settings.ingest,
         ocis_log: settings.ocis_log.as_deref().map(|path| Arc::new(DiskLog::new(path)) as Arc<dyn LogFile>),
         ocis_extra: settings.ocis_extra.clone(),
-    };
-    if data.is_new() {
-        data.complete()?;
     }
-    let tokens = Verifier::new(vec![issuer.trusted()]);
-    let open_to_others = data.is_open_to_others()?;
-    Ok(Embedded { hub: Hub::new(cx, ingest, tokens), issuer, open_to_others, queue_url })
 }

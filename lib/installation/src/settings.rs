@@ -16,11 +16,13 @@ pub struct Settings {
     /// `AUDIT_SIGNING_ALG`
     pub algorithm: Algorithm,
     /// `AUDIT_SIGNING_KEY`
-    pub signing_key: Option<SigningKey>,
+    pub signing_key: Option<KeySource>,
     /// `AUDIT_VERIFY_KEYS`: older keys.
     pub verify_keys: KeyRing,
     /// `CURSOR_KEY`: 64 hex digits.
     pub cursor_key: Option<[u8; 32]>,
+    /// `ISSUER_KEY`: 64 hex digits, the secret of this installation's own issuer of tokens.
+    pub issuer_key: Option<String>,
     /// `TABLE_URL`
     pub table_url: Option<String>,
     /// `BUCKET_URL`
@@ -33,6 +35,15 @@ pub struct Settings {
     pub ocis_log: Option<PathBuf>,
     /// `OCIS_EXTRA_ACTIONS`
     pub ocis_extra: ExtraActions,
+}
+
+/// Where the key is that signs.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// In the setting itself.
+    Secret(SigningKey),
+    /// With a key service: `kms:KEY?region=…`.
+    Kms(String),
 }
 
 /// Everything that is wrong with the settings, a line each.
@@ -57,16 +68,20 @@ impl Settings {
         let algorithm = parse
             .with("AUDIT_SIGNING_ALG", |word| Algorithm::new(word).ok_or("use hmac-sha256 or ed25519".to_owned()))
             .unwrap_or(Algorithm::HmacSha256);
-        let signing_key =
-            parse.with("AUDIT_SIGNING_KEY", |key| SigningKey::from_hex(algorithm, key).map_err(|e| e.to_string()));
+        let signing_key = parse.with("AUDIT_SIGNING_KEY", |key| match key.strip_prefix("kms:") {
+            Some(_) => Ok(KeySource::Kms(key.to_owned())),
+            None => SigningKey::from_hex(algorithm, key).map(KeySource::Secret).map_err(|e| e.to_string()),
+        });
         let verify_keys = parse.with("AUDIT_VERIFY_KEYS", |list| {
             let mut ring = KeyRing::default();
             ring.add_list(list).map(|()| ring).map_err(|e| e.to_string())
         });
-        let cursor_key = parse.with("CURSOR_KEY", |key| {
-            let bytes = domain::hash::unhex(key).and_then(|bytes| bytes.try_into().ok());
+        let key_bytes = |key: &str| {
+            let bytes = domain::hash::unhex(key).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
             bytes.ok_or_else(|| "64 hex digits belong here".to_owned())
-        });
+        };
+        let cursor_key = parse.with("CURSOR_KEY", key_bytes);
+        let issuer_key = parse.with("ISSUER_KEY", |key| key_bytes(key).map(|_| key.to_owned()));
         let ingest = parse.with("AUDIT_INGEST_ENABLED", |word| match word {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -83,6 +98,7 @@ impl Settings {
             signing_key,
             verify_keys: verify_keys.unwrap_or_default(),
             cursor_key,
+            issuer_key,
             table_url: text("TABLE_URL"),
             bucket_url: text("BUCKET_URL"),
             queue_url: text("QUEUE_URL"),
@@ -122,6 +138,7 @@ mod tests {
             ("AUDIT_SIGNING_KEY", "abc"),
             ("AUDIT_VERIFY_KEYS", "x"),
             ("CURSOR_KEY", "12"),
+            ("ISSUER_KEY", "xy"),
             ("AUDIT_INGEST_ENABLED", "maybe"),
             ("OCIS_EXTRA_ACTIONS", "fly_away"),
         ];

@@ -15,7 +15,7 @@ use std::path::Path;
 /// # Errors
 /// What is lost, twice or damaged.
 pub async fn of_life(data: &Path, acks: &Acks, had_content: bool) -> Result<(), Finding> {
-    let embedded = life::open(data).map_err(|e| format!("it does not open any more: {e}"))?;
+    let embedded = life::open(data).await.map_err(|e| format!("it does not open any more: {e}"))?;
     let cx = embedded.hub.cx.clone();
     check::intact(&cx).await.map_err(|e| format!("at once: {e}"))?;
     let chain = check::acked_is_stored(&cx, Some(&data.join("queue.db")), acks).await?;

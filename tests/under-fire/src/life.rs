@@ -3,7 +3,7 @@
 
 use crate::acks::{say, say_numbers};
 use crate::{text, worker};
-use installation::{Embedded, Makes, Settings};
+use installation::{Installation, Makes, Settings};
 use services::Context;
 use services::append::Appender;
 use std::ops::Range;
@@ -21,9 +21,9 @@ pub const FOUNDED: Range<u64> = 0..300;
 ///
 /// # Errors
 /// Whatever keeps it from being opened.
-pub fn open(data: &Path) -> Result<Embedded, String> {
+pub async fn open(data: &Path) -> Result<Installation, String> {
     let settings = Settings::read(Some(data), |_| None).map_err(|e| text(&e))?;
-    let mut embedded = installation::open(&settings, Makes::Log).map_err(|e| text(&e))?;
+    let mut embedded = installation::open(&settings, Makes::Log).await.map_err(|e| text(&e))?;
     // Blocks are packed and checked on the caller's thread.
     embedded.hub.cx.threads = 0;
     Ok(embedded)
@@ -34,7 +34,7 @@ pub fn open(data: &Path) -> Result<Embedded, String> {
 /// # Errors
 /// Says how many steps failed.
 pub async fn live(data: &Path) -> Result<(), String> {
-    let embedded = open(data)?;
+    let embedded = open(data).await?;
     let cx = embedded.hub.cx.clone();
     drop(embedded);
     let mut failed = 0;
@@ -63,7 +63,7 @@ pub async fn live(data: &Path) -> Result<(), String> {
 /// # Errors
 /// Whatever failed.
 pub async fn prepare(data: &Path) -> Result<(), String> {
-    let cx = open(data)?.hub.cx.clone();
+    let cx = open(data).await?.hub.cx.clone();
     let appender = Appender::new(cx.clone());
     for batch in FOUNDED.collect::<Vec<_>>().chunks(60) {
         worker::append_one(&appender, batch).await?;

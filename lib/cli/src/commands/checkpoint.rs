@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 pub(crate) async fn run(target: &Target, json: bool) -> Result<ExitCode, Failure> {
     let (line, moved) = match target {
-        Target::Here(embedded) => {
-            let cx = &embedded.hub.cx;
+        Target::Here(installation) => {
+            let cx = &installation.hub.cx;
             match services::sign::sign(cx, Reason::Manual).await? {
                 Some(checkpoint) => (checkpoint.line(), true),
                 None => (services::checkpoints::latest_line(cx).await?, false),

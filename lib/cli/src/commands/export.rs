@@ -35,7 +35,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     // Aside first: an export that fails must not take the last good one with it.
     let mut out = Aside::create(path)?;
     let exported = match target {
-        Target::Here(embedded) => here(&embedded.hub.cx, arguments, &mut out).await,
+        Target::Here(installation) => here(&installation.hub.cx, arguments, &mut out).await,
         Target::There(remote) => there(remote, arguments, &mut out).await,
     };
     let (companion, checkpoints) = exported.inspect_err(|_| out.drop_unfinished())?;

@@ -26,8 +26,8 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     while left > 0 {
         query.limit = left.min(MAX_LIMIT);
         let (lines, cursor) = match target {
-            Target::Here(embedded) => {
-                let page = list(&embedded.hub.cx, &query).await?;
+            Target::Here(installation) => {
+                let page = list(&installation.hub.cx, &query).await?;
                 (page.lines, page.cursor)
             }
             Target::There(remote) => page_of(remote, &query).await?,

@@ -8,8 +8,10 @@ macro_rules! say {
 
 pub(crate) mod accept_break;
 pub(crate) mod checkpoint;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod list;
+pub(crate) mod migrate;
 pub(crate) mod pump;
 pub(crate) mod rebuild;
 pub(crate) mod record;

@@ -33,8 +33,8 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
     if target.url.is_some() {
         return Err(Failure::usage("`pump` reads this machine's queues: it takes --data, not --url"));
     }
-    let embedded = open(&target.settings()?, Makes::Nothing)?;
-    let pump = Pump { cx: embedded.hub.cx, invoke: Invoke::new(&arguments.invoke)? };
+    let installation = open(&target.settings()?, Makes::Nothing).await?;
+    let pump = Pump { cx: installation.hub.cx, invoke: Invoke::new(&arguments.invoke)? };
     if arguments.once {
         // What the first round brings in, the second derives and signs.
         for _ in 0..2 {

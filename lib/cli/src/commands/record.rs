@@ -35,7 +35,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     };
     let mut ids = Vec::new();
     let done = match target {
-        Target::Here(embedded) => here(&embedded.hub.cx, events, &path, &mut ids).await,
+        Target::Here(installation) => here(&installation.hub.cx, events, &path, &mut ids).await,
         Target::There(_) if arguments.file.is_none() => return Err(Failure::usage("--url needs --file")),
         Target::There(remote) => there(remote, &events, &mut ids).await,
     };

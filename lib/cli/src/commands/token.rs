@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     ttl: i64,
 }
 
-pub(crate) fn run(target: &target::Which, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(target: &target::Which, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     if target.url.is_some() {
         return Err(Failure::usage("tokens are made where the issuer's key is: `token` takes --data, not --url"));
     }
@@ -42,9 +42,9 @@ pub(crate) fn run(target: &target::Which, arguments: &Arguments, json: bool) -> 
     if subject.is_empty() || subject.len() > 256 || subject.chars().any(char::is_control) {
         return Err(Failure::usage("--subject has 1 to 256 bytes and no control characters"));
     }
-    let embedded = open(&target.settings()?, Makes::Nothing)?;
-    let now = embedded.hub.cx.clock.now();
-    let token = embedded.issuer.token(&subject, arguments.role, &scopes, now, arguments.ttl);
+    let installation = open(&target.settings()?, Makes::Nothing).await?;
+    let now = installation.hub.cx.clock.now();
+    let token = installation.issuer()?.token(&subject, arguments.role, &scopes, now, arguments.ttl);
     if json {
         let expires = now.plus_millis(arguments.ttl.saturating_mul(1000)).to_string();
         super::print_json(&Object::of([("expiresAt", expires.into()), ("token", token.into())]).into());

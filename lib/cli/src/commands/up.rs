@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::target::{self, environment};
-use installation::{Embedded, Makes, OpenError, open};
+use installation::{Installation, Makes, OpenError, open};
 use local_host::{Host, Port, Presence, StopSignal, announce, write_demo_log};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -37,14 +37,15 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
         Err(error) if error.is_port_in_use() => return Err(port_in_use(&settings.data, arguments.listen)),
         Err(error) => return Err(error.into()),
     };
-    let mut embedded = open(&settings, Makes::Log)?;
+    let mut installation = open(&settings, Makes::Log).await?;
+    installation.admit().await?;
     if arguments.demo {
-        embedded.follow_ocis_log(&write_demo_log(&settings.data)?);
+        installation.follow_ocis_log(&write_demo_log(&settings.data)?);
     }
-    let host = Host::new(embedded.hub.clone(), port);
+    let host = Host::new(installation.hub.clone(), port);
     let url = format!("http://{}", host.address().unwrap_or(arguments.listen));
-    let presence = settle_in(&embedded, &settings.data, &url)?;
-    if embedded.open_to_others {
+    let presence = settle_in(&installation, &settings.data, &url)?;
+    if installation.open_to_others {
         let data = settings.data.display();
         eprintln!("others on this machine may look into {data}, which holds keys and events: chmod 700 {data}");
     }
@@ -58,7 +59,7 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
         eprintln!("the demo's log was not recorded: {failed}");
     }
     say!("{url}");
-    where_to_look(&settings.data, &url, &embedded).await;
+    where_to_look(&settings.data, &url, &installation).await;
     host.serve(signal.wait()).await?;
     drop(presence);
     eprintln!("stopped; nothing that was acknowledged is lost");
@@ -66,11 +67,11 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
 }
 
 /// Finds out who else is here; the only one takes back what a crash left in flight.
-fn settle_in(embedded: &Embedded, data: &Path, url: &str) -> Result<Presence, Failure> {
+fn settle_in(installation: &Installation, data: &Path, url: &str) -> Result<Presence, Failure> {
     let about = format!("process {}, {url}", std::process::id());
     let presence = announce(data, &about).map_err(|error| Failure::file(&data.join("up.lock"), &error))?;
     match &presence {
-        Presence::Alone(_) => embedded.take_back_messages().map_err(|error: OpenError| Failure::from(error))?,
+        Presence::Alone(_) => installation.take_back_messages().map_err(|error: OpenError| Failure::from(error))?,
         Presence::Beside(other) => {
             eprintln!("another `dezky up` serves this data directory ({other}); both write one log, which is safe");
         }
@@ -86,8 +87,8 @@ fn port_in_use(data: &Path, listen: SocketAddr) -> Failure {
     Failure::new(format!("the port of {listen} is in use: {who}; stop it, or choose another with --listen 127.0.0.1:0"))
 }
 
-async fn where_to_look(data: &Path, url: &str, embedded: &Embedded) {
-    let cx = &embedded.hub.cx;
+async fn where_to_look(data: &Path, url: &str, installation: &Installation) {
+    let cx = &installation.hub.cx;
     let head = services::blocks::find_head(cx, 0).await.map_or(0, |head| head.seq);
     let dezky = std::env::args().next().unwrap_or_else(|| "dezky".to_owned());
     let at = if data == Path::new("./.dezky") { String::new() } else { format!(" --data {}", data.display()) };

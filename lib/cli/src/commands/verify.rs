@@ -47,8 +47,8 @@ impl Arguments {
 
 /// Checks the log of an installation.
 pub(crate) async fn stored(target: &Target, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
-    let embedded = match target {
-        Target::Here(embedded) => embedded,
+    let installation = match target {
+        Target::Here(installation) => installation,
         Target::There(remote) => {
             if arguments.index || !arguments.key.is_empty() || !arguments.anchor.is_empty() {
                 let advice = "with --url the hub verifies, with its own keys and copies; \
@@ -58,7 +58,7 @@ pub(crate) async fn stored(target: &Target, arguments: &Arguments, json: bool) -
             return answer_of_hub(&remote.get("/audit/verify").await?, json);
         }
     };
-    let mut cx = embedded.hub.cx.clone();
+    let mut cx = installation.hub.cx.clone();
     add_keys(&mut cx.ring, &arguments.key)?;
     let request = Request {
         threads: threads(),

@@ -1,0 +1,89 @@
+//! `dezky migrate`: what the stores need before the first function starts.
+
+use crate::kept;
+use crate::open::{Makes, OpenError, Reach};
+use crate::settings::Settings;
+use adapters_local::RandomIds;
+
+/// Makes what the URLs name and is not there: tables and their layout, buckets, queues with their dead
+/// letters. Whatever is there is left as it is, or brought to this program's layout. A line for each.
+///
+/// # Errors
+/// What a store says against it.
+pub async fn migrate(settings: &Settings) -> Result<Vec<String>, OpenError> {
+    let kept = kept::read(settings, Makes::Log, Reach::All, &RandomIds).await?;
+    let mut done = Vec::new();
+    done.push(table(&kept.table_url).await?);
+    done.push(bucket(&kept.bucket_url).await?);
+    done.extend(queues(&kept.queue_url).await?);
+    kept.complete()?;
+    Ok(done)
+}
+
+async fn table(url: &str) -> Result<String, OpenError> {
+    const SETTING: &str = "TABLE_URL";
+    match crate::stores::scheme(url) {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => postgres(SETTING, url).await,
+        #[cfg(feature = "aws")]
+        "dynamodb" => {
+            let table = adapters_aws::DynamoTable::open(SETTING, url).map_err(OpenError::url)?;
+            table.create().await.map_err(OpenError::url)?;
+            Ok(there(SETTING, "the table is there"))
+        }
+        #[cfg(feature = "aws")]
+        "s3" => {
+            let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
+            bucket.create().await.map_err(OpenError::url)?;
+            Ok(there(SETTING, "the bucket is there"))
+        }
+        _ => crate::stores::table(url, crate::stores::Wait::Here).map(|_| there(SETTING, "needs nothing made")),
+    }
+}
+
+async fn bucket(url: &str) -> Result<String, OpenError> {
+    const SETTING: &str = "BUCKET_URL";
+    match crate::stores::scheme(url) {
+        #[cfg(feature = "aws")]
+        "s3" => {
+            let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
+            bucket.create().await.map_err(OpenError::url)?;
+            Ok(there(SETTING, "the bucket is there"))
+        }
+        _ => crate::stores::bucket(url).map(|_| there(SETTING, "needs nothing made")),
+    }
+}
+
+async fn queues(url: &str) -> Result<Vec<String>, OpenError> {
+    const SETTING: &str = "QUEUE_URL";
+    match crate::stores::scheme(url) {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(vec![postgres(SETTING, url).await?]),
+        #[cfg(feature = "aws")]
+        "sqs" => {
+            let mut done = Vec::new();
+            for name in ["events", "checkpoints", "probe"] {
+                let queue = adapters_aws::SqsQueue::open(SETTING, url, name).map_err(OpenError::url)?;
+                queue.create(ports::QueueSettings::default()).await.map_err(OpenError::url)?;
+                done.push(there(SETTING, &format!("the queue `{name}` is there, with its dead letters")));
+            }
+            Ok(done)
+        }
+        _ => {
+            let clock: std::sync::Arc<dyn ports::Clock> = std::sync::Arc::new(adapters_local::SystemClock);
+            let opened = crate::stores::queue(url, "events", &clock, crate::stores::Wait::Here);
+            opened.map(|_| vec![there(SETTING, "needs nothing made")])
+        }
+    }
+}
+
+fn there(setting: &str, what: &str) -> String {
+    format!("{setting}: {what}")
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(setting: &'static str, url: &str) -> Result<String, OpenError> {
+    let database = adapters_postgres::Postgres::open(setting, url).map_err(OpenError::url)?;
+    let migrated = database.migrate().await.map_err(OpenError::url)?;
+    Ok(format!("{setting}: {migrated}"))
+}

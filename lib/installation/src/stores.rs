@@ -1,0 +1,191 @@
+//! Ports by URL: the scheme chooses the adapter, the features of this package which there are.
+
+use crate::OpenError;
+#[cfg(feature = "local")]
+use adapters_local::{Opening, url};
+use ports::{Bucket, Clock, Probe, QueuePair, QueueSettings, Table};
+use std::sync::Arc;
+
+/// A port, and the adapter's own view of its store where it has one.
+pub(crate) struct Store<P> {
+    pub(crate) port: P,
+    pub(crate) probe: Option<Arc<dyn Probe>>,
+}
+
+impl<P> Store<P> {
+    fn plain(port: P) -> Self {
+        Self { port, probe: None }
+    }
+}
+
+/// Who waits until a file is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Whoever opens it, and hears at once what is wrong with it.
+    Here,
+    /// The first call.
+    There,
+}
+
+#[cfg(feature = "local")]
+impl From<Wait> for Opening {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::Here => Self::Now,
+            Wait::There => Self::Meanwhile,
+        }
+    }
+}
+
+/// `sqlite:`, `postgres:`, `dynamodb:`, `s3:`; `memory:` for what nobody asks.
+pub(crate) fn table(url: &str, wait: Wait) -> Result<Store<Arc<dyn Table>>, OpenError> {
+    const SETTING: &str = "TABLE_URL";
+    let _ = wait;
+    match scheme(url) {
+        "memory" => Ok(Store::plain(Arc::new(adapters_local::MemoryTable::default()))),
+        #[cfg(feature = "local")]
+        "sqlite" => Ok(Store::plain(url::table_as(url, wait.into())?)),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let database = postgres(SETTING, url)?;
+            Ok(Store { port: Arc::new(database.table()), probe: Some(Arc::new(database)) })
+        }
+        #[cfg(feature = "aws")]
+        "dynamodb" => {
+            let table = Arc::new(adapters_aws::DynamoTable::open(SETTING, url).map_err(OpenError::url)?);
+            Ok(Store { port: table.clone(), probe: Some(table) })
+        }
+        #[cfg(feature = "aws")]
+        "s3" => {
+            let table = Arc::new(adapters_aws::S3Table::open(SETTING, url).map_err(OpenError::url)?);
+            Ok(Store { port: table.clone(), probe: Some(table) })
+        }
+        unknown => {
+            Err(not_here(SETTING, unknown, &["sqlite:PATH", "postgres://…", "dynamodb://TABLE", "s3://BUCKET/PREFIX"]))
+        }
+    }
+}
+
+/// `file:`, `s3:`; `memory:` for what nobody asks.
+pub(crate) fn bucket(url: &str) -> Result<Store<Arc<dyn Bucket>>, OpenError> {
+    const SETTING: &str = "BUCKET_URL";
+    match scheme(url) {
+        "memory" => Ok(Store::plain(Arc::new(adapters_local::MemoryBucket::default()))),
+        #[cfg(feature = "local")]
+        "file" => Ok(Store::plain(url::bucket(url)?)),
+        #[cfg(feature = "aws")]
+        "s3" => {
+            let bucket = Arc::new(adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?);
+            Ok(Store { port: bucket.clone(), probe: Some(bucket) })
+        }
+        unknown => Err(not_here(SETTING, unknown, &["file:DIR", "s3://BUCKET/PREFIX"])),
+    }
+}
+
+/// The queue of this name at `sqlite:`, `postgres:` or `sqs:`; `memory:` for what nobody asks.
+pub(crate) fn queue(url: &str, name: &str, clock: &Arc<dyn Clock>, wait: Wait) -> Result<Store<QueuePair>, OpenError> {
+    const SETTING: &str = "QUEUE_URL";
+    let (_, settings) = (wait, QueueSettings::default());
+    match scheme(url) {
+        "memory" => {
+            let (queue, dead) = adapters_local::MemoryQueue::pair(Arc::clone(clock), settings);
+            Ok(Store::plain(QueuePair { queue: Arc::new(queue), dead_letters: Arc::new(dead) }))
+        }
+        #[cfg(feature = "local")]
+        "sqlite" => Ok(Store::plain(url::queue_as(url, name, Arc::clone(clock), settings, wait.into())?)),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let database = postgres(SETTING, url)?;
+            Ok(Store { port: database.queue(name, settings), probe: Some(Arc::new(database)) })
+        }
+        #[cfg(feature = "aws")]
+        "sqs" => {
+            let pair = adapters_aws::SqsQueue::pair(SETTING, url, name).map_err(OpenError::url)?;
+            let queue = adapters_aws::SqsQueue::open(SETTING, url, name).map_err(OpenError::url)?;
+            Ok(Store { port: pair, probe: Some(Arc::new(queue)) })
+        }
+        unknown => Err(not_here(SETTING, unknown, &["sqlite:PATH", "postgres://…", "sqs:URL"])),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(setting: &'static str, url: &str) -> Result<adapters_postgres::Postgres, OpenError> {
+    adapters_postgres::Postgres::open(setting, url).map_err(OpenError::url)
+}
+
+/// What stands before the colon; everything, where there is none.
+pub(crate) fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or(url, |(scheme, _)| scheme)
+}
+
+/// The features that bring a scheme's adapter.
+const FEATURES: [(&str, &str, bool); 7] = [
+    ("sqlite", "local", cfg!(feature = "local")),
+    ("file", "local", cfg!(feature = "local")),
+    ("postgres", "postgres", cfg!(feature = "postgres")),
+    ("postgresql", "postgres", cfg!(feature = "postgres")),
+    ("dynamodb", "aws", cfg!(feature = "aws")),
+    ("s3", "aws", cfg!(feature = "aws")),
+    ("sqs", "aws", cfg!(feature = "aws")),
+];
+
+fn not_here(setting: &'static str, unknown: &str, known: &[&str]) -> OpenError {
+    let is_known = known.iter().any(|form| scheme(form) == unknown);
+    let unknown: String = unknown.chars().take(40).collect();
+    let missing = FEATURES.iter().find(|(scheme, _, here)| *scheme == unknown && !here && is_known);
+    OpenError::Store(match missing {
+        Some((scheme, feature, _)) => format!(
+            "{setting}: `{scheme}:` was left out when this program was built; build it with `--features {feature}`"
+        ),
+        None => format!("{setting}: `{unknown}` is not known here; use {}", known.join(", ")),
+    })
+}
+
+/// A URL as it may be shown: without the password, which libpq takes in two places.
+pub(crate) fn shown(url: &str) -> String {
+    let url = match url.split_once("password=") {
+        Some((before, rest)) => format!("{before}password=***{}", rest.find('&').map_or("", |end| &rest[end..])),
+        None => url.to_owned(),
+    };
+    let url = url.as_str();
+    let Some((before, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{before}://{name}:***@{host}{}", &rest[end..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_and_what_is_unknown_are_told_apart() {
+        let said = |url: &str| table(url, Wait::Here).err().map(|error| error.to_string()).unwrap_or_default();
+        let known = "use sqlite:PATH, postgres://…, dynamodb://TABLE, s3://BUCKET/PREFIX";
+        assert_eq!(said("mongodb://x"), format!("TABLE_URL: `mongodb` is not known here; {known}"));
+        assert_eq!(said("file:/x"), format!("TABLE_URL: `file` is not known here; {known}"));
+        if !cfg!(feature = "aws") {
+            let left_out = "was left out when this program was built; build it with `--features aws`";
+            assert_eq!(said("s3://x"), format!("TABLE_URL: `s3:` {left_out}"));
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, wanted) in [
+            ("postgres://u:p@w@h:5/db?x=1", "postgres://u:***@h:5/db?x=1"),
+            ("postgres://u@h/db", "postgres://u@h/db"),
+            ("postgres://u:p@h", "postgres://u:***@h"),
+            ("postgres:///db?password=p&host=h", "postgres:///db?password=***&host=h"),
+            ("sqlite:/a/b@c:d", "sqlite:/a/b@c:d"),
+            ("s3://b/p?endpoint=http://h:1", "s3://b/p?endpoint=http://h:1"),
+        ] {
+            assert_eq!(shown(url), wanted);
+        }
+    }
+}
