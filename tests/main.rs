@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
 mod conformance;
+mod cost;
 mod docs;
 mod functions;
 mod http;

@@ -2,6 +2,7 @@
 //! same number.
 
 pub mod chain;
+pub mod cost;
 pub mod runtime_api;
 pub mod vectors;
 pub mod verdict;

@@ -9,6 +9,8 @@ mod bucket;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "conformance")]
+pub mod counting;
+#[cfg(feature = "conformance")]
 pub mod faults;
 mod gateways;
 mod log_file;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Some("setup") => setup(),
         Some("vectors") => cargo(&["run", "--quiet", "--package", "tests", "--bin", "make-vectors"]),
         Some("derive") => derive::run(arguments.get(1).map(String::as_str)),
+        Some("cost") => cargo(&["run", "--quiet", "--package", "tests", "--bin", "count-cost"]),
         Some("bench") => cargo(&["bench", "--package", "tests"]),
         _ => {
             eprintln!(
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
                  cargo xtask setup             installs what the tests need beside Rust\n\
                  cargo xtask derive [--check]  writes what follows from the list of functions\n\
                  cargo xtask vectors           write tests/vectors anew\n\
+                 cargo xtask cost              counts anew what docs/cost.md says
                  cargo xtask bench             the figures of docs/benchmarks.md"
             );
             return ExitCode::from(2);
