@@ -27,7 +27,7 @@ async fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::read(Some(folder.path()), |_| None).expect("nothing is set");
     let embedded = open(&settings, Makes::Log).await.expect("an installation");
-    let (cx, issuer) = (&embedded.hub.cx, embedded.issuer().expect("an issuer"));
+    let (cx, issuer) = (&embedded.hub.cx, installation::issuer(&settings).expect("an issuer"));
     let appender = services::append::Appender::new(cx.clone());
     // One event: what is measured is the start, and not the work.
     appender.append(vec![support::draft(1)]).await.expect("chained");

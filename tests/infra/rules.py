@@ -11,10 +11,16 @@ FORBIDDEN = re.compile("s3:(Delete|Bypass|PutObjectRetention|PutObjectLegalHold|
 class Stack:
     def __init__(self, translated):
         self.resources = translated["Resources"]
+        self.parameters = translated.get("Parameters", {})
 
     def of(self, kind):
         found = ((name, one) for name, one in self.resources.items() if one["Type"] == kind)
         return [(name, one.get("Properties", {}), one) for name, one in found]
+
+    def is_public_key(self, value):
+        """Whether a value is a parameter that takes public keys and nothing else."""
+        parameter = self.parameters.get(value.get("Ref"), {}) if isinstance(value, dict) else {}
+        return parameter.get("AllowedPattern", "").startswith("ed25519:")
 
     def properties(self, name):
         return self.resources.get(name, {}).get("Properties", {})
@@ -114,7 +120,8 @@ def no_partition_is_written_out(stack):
 def secrets_are_references(stack):
     for name, properties, _ in stack.of("AWS::Lambda::Function"):
         variables = properties.get("Environment", {}).get("Variables", {})
-        for variable in [one for one in variables if one.endswith(("_KEY", "_SECRET", "_TOKEN"))]:
+        secret = [one for one in variables if one.endswith(("_KEY", "_SECRET", "_TOKEN"))]
+        for variable in [one for one in secret if not stack.is_public_key(variables[one])]:
             if not text(variables[variable]).startswith("{{resolve:secretsmanager:"):
                 yield name, f"has {variable} in the open: use a dynamic reference to a secret"
             if "KmsKeyArn" not in properties:

@@ -2,8 +2,8 @@
 
 mod container;
 
-use handlers::{FUNCTIONS, Function};
-use installation::{Installation, Makes, Settings, open};
+use handlers::{FUNCTIONS, Function, Hub, Issuer};
+use installation::{Makes, Settings, open};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -14,18 +14,24 @@ fn sample(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// An installation as the functions open it.
-async fn installed(data: &Path) -> Installation {
-    let settings = Settings::read(Some(data), |_| None).unwrap();
-    open(&settings, Makes::Log).await.unwrap()
+/// An installation as the functions open it, and who makes its tokens.
+struct Installed {
+    hub: Hub,
+    issuer: Issuer,
 }
 
-fn token(installation: &Installation, function: &str) -> String {
+async fn installed(data: &Path) -> Installed {
+    let settings = Settings::read(Some(data), |_| None).unwrap();
+    let hub = open(&settings, Makes::Log).await.unwrap().hub;
+    Installed { hub, issuer: installation::issuer(&settings).unwrap() }
+}
+
+fn token(installation: &Installed, function: &str) -> String {
     let (role, scopes) = match function {
         "record-events" => (handlers::Role::Service, handlers::Granted::parse_list("record:platform-api").unwrap()),
         _ => (handlers::Role::Operator, Vec::new()),
     };
-    let token = installation.issuer().unwrap().token("test", role, &scopes, installation.hub.cx.clock.now(), 3600);
+    let token = installation.issuer.token("test", role, &scopes, installation.hub.cx.clock.now(), 3600);
     format!("Bearer {token}")
 }
 

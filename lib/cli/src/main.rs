@@ -82,7 +82,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Pump(pump) => commands::pump::run(target, pump).await,
         Command::Doctor(doctor) => commands::doctor::run(target, doctor, json).await,
         Command::Migrate => commands::migrate::run(target, json).await,
-        Command::Token(token) => commands::token::run(target, token, json).await,
+        Command::Token(token) => commands::token::run(target, token, json),
         Command::Record(record) => commands::record::run(&target.open(Makes::Log).await?, record, json).await,
         Command::List(list) => commands::list::run(&there().await?, list, json).await,
         Command::Export(export) => commands::export::run(&there().await?, export, json).await,

@@ -84,6 +84,13 @@ pub struct TrustedIssuer {
     key: VerifyKey,
 }
 
+impl TrustedIssuer {
+    /// The issuer of this name, known by its public key alone.
+    pub fn new(name: &str, key: VerifyKey) -> Self {
+        Self { name: name.to_owned(), key }
+    }
+}
+
 /// Checks tokens.
 #[derive(Debug, Clone, Default)]
 pub struct Verifier {

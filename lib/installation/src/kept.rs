@@ -2,10 +2,10 @@
 //! directory makes and keeps what they leave out, elsewhere its absence is an error.
 
 use crate::open::{Makes, OpenError, Reach};
-use crate::settings::{KeySource, Settings};
+use crate::settings::{IssuerKey, KeySource, Settings};
 use domain::keys::{KeyRing, RingKey, SigningKey};
 use domain::names::ChainName;
-use handlers::{Grant, Issuer};
+use handlers::{Grant, Issuer, TrustedIssuer};
 use ports::{Ids, Signer};
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ pub(crate) struct Kept {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) ring: KeyRing,
     pub(crate) cursor_key: [u8; 32],
-    pub(crate) issuer: Option<Issuer>,
+    /// Whose tokens are taken.
+    pub(crate) issuer: Option<TrustedIssuer>,
     pub(crate) table_url: String,
     pub(crate) bucket_url: String,
     pub(crate) queue_url: String,
@@ -77,11 +78,11 @@ pub(crate) async fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &
     };
     let issuer_key = match &settings.issuer_key {
         Some(key) => key.clone(),
-        None => data.replaceable_key("issuer.hex", ids)?,
+        None => IssuerKey::Secret(data.replaceable_key("issuer.hex", ids)?),
     };
     let (signer, ring) = signer(settings, key, needs_key).await?;
     Ok(Kept {
-        issuer: Some(Issuer::new(&issuer_name(&chain), &issuer_key)?),
+        issuer: Some(trusted(&chain, &issuer_key)?),
         chain,
         signer,
         ring,
@@ -131,7 +132,7 @@ async fn from_settings(settings: &Settings, reach: Reach) -> Result<Kept, OpenEr
         return Err(OpenError::Missing(missing));
     };
     let (signer, ring) = signer(settings, settings.signing_key.clone(), needs_key(reach)).await?;
-    let issuer = settings.issuer_key.as_ref().map(|key| Issuer::new(&issuer_name(&chain), key)).transpose()?;
+    let issuer = settings.issuer_key.as_ref().map(|key| trusted(&chain, key)).transpose()?;
     Ok(Kept {
         issuer,
         chain,
@@ -144,6 +145,39 @@ async fn from_settings(settings: &Settings, reach: Reach) -> Result<Kept, OpenEr
         open_to_others: false,
         #[cfg(feature = "local")]
         data: None,
+    })
+}
+
+/// What makes tokens of this installation: its chain and its key, and no store.
+///
+/// # Errors
+/// No data directory where one is needed, or a key that only checks.
+pub fn issuer(settings: &Settings) -> Result<Issuer, OpenError> {
+    let (chain, key) = match (&settings.chain, &settings.issuer_key) {
+        (Some(chain), Some(key)) => (chain.clone(), key.clone()),
+        #[cfg(feature = "local")]
+        (chain, key) => {
+            let (data, ids) = (DataDirectory::open_existing(&settings.data)?, adapters_local::RandomIds);
+            let kept = || data.replaceable_key("issuer.hex", &ids).map(IssuerKey::Secret);
+            let chain = chain.clone().map_or_else(|| data.chain(&ids), Ok)?;
+            (chain, key.clone().map_or_else(kept, Ok)?)
+        }
+        #[cfg(not(feature = "local"))]
+        _ => return Err(OpenError::Missing(vec!["AUDIT_CHAIN", "ISSUER_KEY"])),
+    };
+    match key {
+        IssuerKey::Secret(secret) => Ok(Issuer::new(&issuer_name(&chain), &secret)?),
+        IssuerKey::Public(_) => Err(OpenError::Store(
+            "ISSUER_KEY: this is the public half, which only checks tokens; make them where the secret is".to_owned(),
+        )),
+    }
+}
+
+fn trusted(chain: &ChainName, key: &IssuerKey) -> Result<TrustedIssuer, OpenError> {
+    let name = issuer_name(chain);
+    Ok(match key {
+        IssuerKey::Secret(secret) => Issuer::new(&name, secret)?.trusted(),
+        IssuerKey::Public(key) => TrustedIssuer::new(&name, key.clone()),
     })
 }
 

@@ -9,6 +9,7 @@ mod settings;
 mod stores;
 
 pub use examine::examine;
+pub use kept::issuer;
 pub use migrate::migrate;
 pub use open::{Installation, Makes, OpenError, Reach, open, open_for, threads};
-pub use settings::{KeySource, Settings, SettingsError};
+pub use settings::{IssuerKey, KeySource, Settings, SettingsError};

@@ -6,7 +6,7 @@ use crate::stores::{self, Wait};
 use adapters_local::{DiskLog, RandomIds, SystemClock};
 use doctor::Admission;
 use domain::keys::KeyError;
-use handlers::{Function, Grant, Hub, Ingest, Issuer, TokenError, Verifier};
+use handlers::{Function, Grant, Hub, Ingest, TokenError, Verifier};
 use ports::{Clock, Ids, LogFile, QueuePair, TableError};
 use services::Context;
 use std::path::Path;
@@ -18,8 +18,6 @@ pub struct Installation {
     pub hub: Hub,
     /// Whether others on this machine may look into its directory.
     pub open_to_others: bool,
-    /// None where its key was left out, and nobody is answered.
-    issuer: Option<Issuer>,
     admission: Arc<Admission>,
     /// Whether the table is behind a network.
     networked: bool,
@@ -31,14 +29,6 @@ impl Installation {
     /// Follows this OCIS audit log.
     pub fn follow_ocis_log(&mut self, path: &Path) {
         self.hub.ingest.ocis_log = Some(Arc::new(DiskLog::new(path)));
-    }
-
-    /// Makes its tokens.
-    ///
-    /// # Errors
-    /// An installation without an issuer.
-    pub fn issuer(&self) -> Result<&Issuer, OpenError> {
-        self.issuer.as_ref().ok_or_else(|| OpenError::Missing(vec!["ISSUER_KEY"]))
     }
 
     /// Takes back what a process that crashed had received and not finished, where the queue is this
@@ -206,10 +196,9 @@ pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result
     };
     kept.complete()?;
     let Kept { issuer, open_to_others, .. } = kept;
-    let tokens = Verifier::new(issuer.iter().map(Issuer::trusted).collect());
+    let tokens = Verifier::new(issuer.into_iter().collect());
     Ok(Installation {
         hub: Hub::new(cx, ingest(settings), tokens),
-        issuer,
         open_to_others,
         admission,
         networked,

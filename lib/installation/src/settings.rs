@@ -1,7 +1,7 @@
 //! Settings of one machine, read in one place: a flag beats the environment, which beats the default.
 //! All problems are reported at once.
 
-use domain::keys::{Algorithm, KeyRing, SigningKey};
+use domain::keys::{Algorithm, KeyRing, SigningKey, VerifyKey};
 use domain::names::ChainName;
 use sources::ocis::ExtraActions;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ pub struct Settings {
     pub verify_keys: KeyRing,
     /// `CURSOR_KEY`: 64 hex digits.
     pub cursor_key: Option<[u8; 32]>,
-    /// `ISSUER_KEY`: 64 hex digits, the secret of this installation's own issuer of tokens.
-    pub issuer_key: Option<String>,
+    /// `ISSUER_KEY`
+    pub issuer_key: Option<IssuerKey>,
     /// `TABLE_URL`
     pub table_url: Option<String>,
     /// `BUCKET_URL`
@@ -44,6 +44,15 @@ pub enum KeySource {
     Secret(SigningKey),
     /// With a key service: `kms:KEY?region=…`.
     Kms(String),
+}
+
+/// The key of this installation's own issuer of tokens.
+#[derive(Debug, Clone)]
+pub enum IssuerKey {
+    /// 64 hex digits: it makes tokens.
+    Secret(String),
+    /// `ed25519:HEX`, its public half: it only checks them.
+    Public(VerifyKey),
 }
 
 /// Everything that is wrong with the settings, a line each.
@@ -81,7 +90,14 @@ impl Settings {
             bytes.ok_or_else(|| "64 hex digits belong here".to_owned())
         };
         let cursor_key = parse.with("CURSOR_KEY", key_bytes);
-        let issuer_key = parse.with("ISSUER_KEY", |key| key_bytes(key).map(|_| key.to_owned()));
+        let issuer_key = parse.with("ISSUER_KEY", |key| match key.strip_prefix("ed25519:") {
+            Some(public) => {
+                let key = domain::hash::unhex(public).and_then(|bytes| VerifyKey::ed25519(&bytes));
+                key.map(IssuerKey::Public)
+                    .ok_or_else(|| "64 hex digits of an Ed25519 public key belong here".to_owned())
+            }
+            None => key_bytes(key).map(|_| IssuerKey::Secret(key.to_owned())),
+        });
         let ingest = parse.with("AUDIT_INGEST_ENABLED", |word| match word {
             "true" => Ok(true),
             "false" => Ok(false),

@@ -147,8 +147,7 @@ fn settings(function: &Function) -> String {
     let mut variables = String::new();
     let mut has_secret = false;
     if let Some(part) = function.http {
-        variables +=
-            "          AUTHENTIK_ISSUER: !Ref AuthentikIssuer\n          AUTHENTIK_AUDIENCE: !Ref AuthentikAudience\n";
+        variables += "          AUTHENTIK_ISSUER: !Ref AuthentikIssuer\n          AUTHENTIK_AUDIENCE: !Ref AuthentikAudience\n          ISSUER_KEY: !Ref IssuerKey\n";
         if part.parameters.iter().any(|parameter| parameter.place == Place::Query && parameter.name == "cursor") {
             variables += "          CURSOR_KEY: !Sub '{{resolve:secretsmanager:${CursorKey}}}'\n";
             has_secret = true;

@@ -2,9 +2,10 @@
 
 use crate::failure::Failure;
 use crate::target;
+use adapters_local::SystemClock;
 use domain::json::Object;
 use handlers::{Granted, Role};
-use installation::{Makes, open};
+use ports::Clock;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     ttl: i64,
 }
 
-pub(crate) async fn run(target: &target::Which, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) fn run(target: &target::Which, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     if target.url.is_some() {
         return Err(Failure::usage("tokens are made where the issuer's key is: `token` takes --data, not --url"));
     }
@@ -42,9 +43,9 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments, json: boo
     if subject.is_empty() || subject.len() > 256 || subject.chars().any(char::is_control) {
         return Err(Failure::usage("--subject has 1 to 256 bytes and no control characters"));
     }
-    let installation = open(&target.settings()?, Makes::Nothing).await?;
-    let now = installation.hub.cx.clock.now();
-    let token = installation.issuer()?.token(&subject, arguments.role, &scopes, now, arguments.ttl);
+    let issuer = installation::issuer(&target.settings()?)?;
+    let now = SystemClock.now();
+    let token = issuer.token(&subject, arguments.role, &scopes, now, arguments.ttl);
     if json {
         let expires = now.plus_millis(arguments.ttl.saturating_mul(1000)).to_string();
         super::print_json(&Object::of([("expiresAt", expires.into()), ("token", token.into())]).into());
