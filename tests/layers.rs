@@ -43,6 +43,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
         &[
             "adapters-local",
             "api",
+            "doctor",
             "domain",
             "functions",
             "handlers",

@@ -4,6 +4,7 @@
 mod conformance;
 mod cost;
 mod docs;
+mod doctor;
 mod functions;
 mod http;
 mod lambda;
