@@ -115,10 +115,7 @@ where
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status().as_u16();
-            let text = format!(
-                "the answer {service} (HTTP {status}) is not one of this API, or was cut off; check that the URL is right"
-            );
-            line(Kind::Unknown, "", text)
+            line(Kind::Unknown, "", no_answer_of_ours(&service, status))
         }
         SdkError::TimeoutError(_) => line(Kind::Unknown, "", format!("{thing}: no answer in time {service}")),
         SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
@@ -132,7 +129,9 @@ where
 fn meaning(place: &Place, thing: &str, mend: &str, status: u16, code: &str) -> (Kind, String) {
     let service = place.service();
     let named = if code.is_empty() { format!("HTTP {status}") } else { code.to_owned() };
-    if BUSY.contains(&code) || status == 429 {
+    if (200..300).contains(&status) {
+        (Kind::Unknown, no_answer_of_ours(&service, status))
+    } else if BUSY.contains(&code) || status == 429 {
         (Kind::Busy, format!("{thing} is busy {service}: {named}"))
     } else if MISSING.contains(&code) {
         (Kind::Missing, format!("there is no {} {service}; {mend}", thing.trim_start_matches("the ")))
@@ -155,6 +154,10 @@ fn meaning(place: &Place, thing: &str, mend: &str, status: u16, code: &str) -> (
     } else {
         (Kind::Refused, format!("{thing} refuses the request {service}: {named}"))
     }
+}
+
+fn no_answer_of_ours(service: &str, status: u16) -> String {
+    format!("the answer {service} (HTTP {status}) is not one of this API, or was cut off; check that the URL is right")
 }
 
 /// No answer, perhaps not even a request.
@@ -247,6 +250,7 @@ mod tests {
         for (status, code, kind, said) in [
             (400, "ThrottlingException", Kind::Busy, "the table `t` is busy at http://h:1: ThrottlingException"),
             (503, "SlowDown", Kind::Busy, "the table `t` is busy at http://h:1: SlowDown"),
+            (200, "", Kind::Unknown, "the answer at http://h:1 (HTTP 200) is not one of this API, or was cut off"),
             (429, "", Kind::Busy, "the table `t` is busy at http://h:1: HTTP 429"),
             (
                 503,

@@ -5,7 +5,11 @@
 //! environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), the profile, the container, the instance.
 
 mod client;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod failure;
 mod place;
 
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoTable;
 pub use place::UrlError;
