@@ -9,7 +9,11 @@ mod client;
 mod dynamodb;
 mod failure;
 mod place;
+#[cfg(feature = "sqs")]
+mod sqs;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoTable;
 pub use place::UrlError;
+#[cfg(feature = "sqs")]
+pub use sqs::SqsQueue;
