@@ -1,1 +1,5 @@
 //! Every adapter on a real server.
+
+mod dynamodb;
+mod scripted;
+mod sqs;
