@@ -1,12 +1,11 @@
 //! Servers that tests run against.
 
-/// The address of a server that the harness has started, by the variable that says it.
+/// Where the server of this variable is.
 ///
 /// # Panics
-/// Without the variable there is nothing to test against.
+/// Without the variable: nothing is to be tested then.
+#[expect(clippy::disallowed_methods, reason = "the tests' own settings, read in this one place")]
 pub fn server(variable: &str) -> String {
-    std::env::vars()
-        .find(|(name, _)| name == variable)
-        .map(|(_, value)| value)
-        .unwrap_or_else(|| panic!("{variable} is not set: it says where the server is that this test runs against"))
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set; start the servers with `cargo xtask servers -- COMMAND`"))
 }
