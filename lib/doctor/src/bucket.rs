@@ -8,7 +8,7 @@ pub async fn bucket(first: &dyn Bucket, second: &dyn Bucket, token: &str) -> Vec
     let prefix = format!("_probe/{token}");
     match trip(first, second, &prefix).await {
         Ok(findings) => findings,
-        Err((check, error)) => vec![Finding::unfit(check, error.to_string(), "mend what it says, and ask again")],
+        Err((check, error)) => vec![Finding::unfit(check, error.to_string(), "mend that, and ask again")],
     }
 }
 

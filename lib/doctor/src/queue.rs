@@ -17,7 +17,7 @@ pub async fn queue(queue: &dyn Queue, token: &str) -> Vec<Finding> {
             let seen = "what was sent did not come back as it was sent";
             vec![Finding::unfit(CHECK, seen, "events would be lost on the way: choose another QUEUE_URL")]
         }
-        Err(error) => vec![Finding::unfit(CHECK, error.to_string(), "mend what it says, and ask again")],
+        Err(error) => vec![Finding::unfit(CHECK, error.to_string(), "mend that, and ask again")],
     }
 }
 

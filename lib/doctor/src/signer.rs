@@ -10,7 +10,7 @@ pub async fn signer(signer: &dyn Signer, ring: &KeyRing) -> Vec<Finding> {
     let (alg, key) = (signer.algorithm().as_str(), signer.verify_key());
     let signature = match signer.sign(MESSAGE).await {
         Ok(signature) => signature,
-        Err(error) => return vec![Finding::unfit(CHECK, error.to_string(), "mend what it says, and ask again")],
+        Err(error) => return vec![Finding::unfit(CHECK, error.to_string(), "mend that, and ask again")],
     };
     let id = key.key_id();
     vec![if !key.verifies(MESSAGE, &signature) {

@@ -97,7 +97,7 @@ fn answered(check: &'static str, found: Result<Finding, TableError>) -> Finding 
 }
 
 fn no_answer(check: &'static str, error: &TableError) -> Finding {
-    Finding::unfit(check, error.to_string(), "mend what it says, and ask again")
+    Finding::unfit(check, error.to_string(), "mend that, and ask again")
 }
 
 async fn round_trip(table: &dyn Table, token: &str) -> Result<Finding, TableError> {

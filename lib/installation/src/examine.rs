@@ -72,6 +72,6 @@ async fn probed(probe: Option<&dyn Probe>, clock: &dyn Clock, findings: &mut Vec
     findings.extend(probe.findings().await);
     match doctor::clock(probe, clock).await {
         Ok(finding) => findings.extend(finding),
-        Err(error) => findings.push(Finding::unfit("clock", error, "mend what it says, and ask again")),
+        Err(error) => findings.push(Finding::unfit("clock", error, "mend that, and ask again")),
     }
 }

@@ -28,13 +28,13 @@ async fn table(url: &str) -> Result<String, OpenError> {
         #[cfg(feature = "aws")]
         "dynamodb" => {
             let table = adapters_aws::DynamoTable::open(SETTING, url).map_err(OpenError::url)?;
-            table.create().await.map_err(OpenError::url)?;
+            table.create().await.map_err(OpenError::Store)?;
             Ok(there(SETTING, "the table is there"))
         }
         #[cfg(feature = "aws")]
         "s3" => {
             let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
-            bucket.create().await.map_err(OpenError::url)?;
+            bucket.create().await.map_err(|error| OpenError::Store(error.to_string()))?;
             Ok(there(SETTING, "the bucket is there"))
         }
         _ => crate::stores::table(url, crate::stores::Wait::Here).map(|_| there(SETTING, "needs nothing made")),
@@ -47,7 +47,7 @@ async fn bucket(url: &str) -> Result<String, OpenError> {
         #[cfg(feature = "aws")]
         "s3" => {
             let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
-            bucket.create().await.map_err(OpenError::url)?;
+            bucket.create().await.map_err(|error| OpenError::Store(error.to_string()))?;
             Ok(there(SETTING, "the bucket is there"))
         }
         _ => crate::stores::bucket(url).map(|_| there(SETTING, "needs nothing made")),
@@ -63,8 +63,8 @@ async fn queues(url: &str) -> Result<Vec<String>, OpenError> {
         "sqs" => {
             let mut done = Vec::new();
             for name in ["events", "checkpoints", "probe"] {
-                let queue = adapters_aws::SqsQueue::open(SETTING, url, name).map_err(OpenError::url)?;
-                queue.create(ports::QueueSettings::default()).await.map_err(OpenError::url)?;
+                let made = adapters_aws::SqsQueue::create(SETTING, url, name, ports::QueueSettings::default()).await;
+                made.map_err(OpenError::Store)?;
                 done.push(there(SETTING, &format!("the queue `{name}` is there, with its dead letters")));
             }
             Ok(done)
@@ -85,5 +85,10 @@ fn there(setting: &str, what: &str) -> String {
 async fn postgres(setting: &'static str, url: &str) -> Result<String, OpenError> {
     let database = adapters_postgres::Postgres::open(setting, url).map_err(OpenError::url)?;
     let migrated = database.migrate().await.map_err(OpenError::url)?;
-    Ok(format!("{setting}: {migrated}"))
+    let (from, to) = (migrated.from, migrated.to);
+    Ok(there(setting, &match from {
+        0 => format!("the tables were made, layout {to}"),
+        _ if from == to => format!("the tables are there, layout {to}"),
+        _ => format!("the tables were brought from layout {from} to {to}"),
+    }))
 }

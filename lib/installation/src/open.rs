@@ -18,6 +18,8 @@ pub struct Installation {
     pub hub: Hub,
     /// Whether others on this machine may look into its directory.
     pub open_to_others: bool,
+    /// Where its log is, for a person: the table's URL without secrets.
+    pub table: String,
     admission: Arc<Admission>,
     /// Whether the table is behind a network.
     networked: bool,
@@ -200,6 +202,7 @@ pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result
     Ok(Installation {
         hub: Hub::new(cx, ingest(settings), tokens),
         open_to_others,
+        table: stores::shown(&kept.table_url),
         admission,
         networked,
         #[cfg(feature = "local")]

@@ -106,7 +106,7 @@ pub enum TableError {
     #[error("the row is not as the write expected. key=`{0}`")]
     Conflict(String),
     /// It was not done and will not be: the store is busy. Try again later.
-    #[error("the table is busy; try again. {0}")]
+    #[error("the table did not do it; try again. {0}")]
     Throttled(String),
     /// It may have been done, or may still be: read before deciding.
     #[error("the table did not answer; the outcome is not known. {0}")]

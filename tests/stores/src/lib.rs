@@ -1,4 +1,7 @@
-//! Servers that tests run against.
+//! Servers that tests run against, and programs on them.
+
+pub mod program;
+pub mod stack;
 
 /// Where the server of this variable is.
 ///

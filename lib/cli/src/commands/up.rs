@@ -100,7 +100,7 @@ async fn where_to_look(data: &Path, url: &str, installation: &Installation) {
          record:  {dezky} record --file EVENTS.ndjson{at}\n\
          read:    docs/cli.md, docs/http.md\n",
         cx.chain,
-        data.display()
+        installation.table
     );
 }
 

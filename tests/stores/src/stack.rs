@@ -1,0 +1,80 @@
+//! A stack: where the three stores are, each with a name of its own on the servers that tests share.
+
+use crate::server;
+use tokio_postgres::NoTls;
+
+/// Settings of an installation on shared servers.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// `TABLE_URL`
+    pub table: String,
+    /// `BUCKET_URL`
+    pub bucket: String,
+    /// `QUEUE_URL`
+    pub queue: String,
+}
+
+/// Sixteen random hex digits.
+pub fn fresh() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/uuid").expect("Linux").replace('-', "")[..16].to_owned()
+}
+
+fn s3(name: &str) -> String {
+    format!("s3://stack-{name}/log?endpoint={}", server("DEZKY_TEST_S3"))
+}
+
+fn sqs(name: &str) -> String {
+    format!("sqs:{}/000000000000/stack-{name}-?region=eu-central-1&wait=0", server("DEZKY_TEST_SQS"))
+}
+
+impl Stack {
+    /// Rows and messages in PostgreSQL, objects in S3.
+    pub async fn postgres_s3() -> Self {
+        let (name, server) = (fresh(), server("DEZKY_TEST_POSTGRES"));
+        let (client, connection) = tokio_postgres::connect(&server, NoTls).await.expect("the server");
+        tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE stack_{name}")).await.expect("a database");
+        let (before, after) = server.rsplit_once('/').expect("a URL with a database");
+        let rest = after.split_once('?').map_or(String::new(), |(_, rest)| format!("?{rest}"));
+        let postgres = format!("{before}/stack_{name}{rest}");
+        Self { table: postgres.clone(), bucket: s3(&name), queue: postgres }
+    }
+
+    /// Rows in DynamoDB, objects in S3, messages in SQS.
+    pub fn dynamodb_s3_sqs() -> Self {
+        let name = fresh();
+        let table = format!("dynamodb://stack-{name}?endpoint={}", server("DEZKY_TEST_DYNAMODB"));
+        Self { table, bucket: s3(&name), queue: sqs(&name) }
+    }
+
+    /// Rows and objects in S3, messages in SQS: no database.
+    pub fn s3_sqs() -> Self {
+        let name = fresh();
+        let table = s3(&name).replace("/log?", "/rows?");
+        Self { table, bucket: s3(&name), queue: sqs(&name) }
+    }
+
+    /// Makes the queues so that they hold a delivery for two seconds only: what a killed process had received
+    /// comes back soon, and what takes longer is delivered twice.
+    pub async fn with_short_holds(self) -> Self {
+        let settings = ports::QueueSettings { visibility_millis: 2_000, ..ports::QueueSettings::default() };
+        for name in ["events", "checkpoints"] {
+            adapters_aws::SqsQueue::create("QUEUE_URL", &self.queue, name, settings).await.expect("a queue");
+        }
+        self
+    }
+
+    /// Lets PostgreSQL's clock pass every hold at once.
+    pub async fn end_holds(&self) {
+        if self.queue.starts_with("postgres:") {
+            let (client, connection) = tokio_postgres::connect(&self.queue, NoTls).await.expect("the server");
+            tokio::spawn(connection);
+            client.batch_execute("UPDATE dezky_messages SET visible_at = now()").await.expect("the table");
+        }
+    }
+
+    /// What a program is told.
+    pub fn environment(&self) -> [(&'static str, String); 3] {
+        [("TABLE_URL", self.table.clone()), ("BUCKET_URL", self.bucket.clone()), ("QUEUE_URL", self.queue.clone())]
+    }
+}

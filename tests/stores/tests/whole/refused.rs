@@ -1,0 +1,101 @@
+//! Bad days as an operator meets them: one line that names the setting, and nothing is served.
+
+use std::process::Output;
+use stores::program::{Machine, function};
+use stores::stack::{Stack, fresh};
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// `doctor` fails with this line, and `up` ends with it.
+fn refused(machine: &Machine, setting: &str, wanted: &str) {
+    let doctor = machine.run(&["doctor"]);
+    let text = said(&doctor);
+    assert_eq!(doctor.status.code(), Some(1), "{text}");
+    let line = text.lines().find(|line| line.contains(wanted));
+    assert!(line.is_some_and(|line| line.contains("unfit") && line.contains(setting)), "`{wanted}` of {setting} in {text}");
+    let json: serde_json::Value = serde_json::from_slice(&machine.run(&["doctor", "--json"]).stdout).unwrap();
+    assert_eq!(json["fit"], false);
+    if setting == "TABLE_URL" {
+        let up = machine.run(&["up", "--listen", "127.0.0.1:0"]);
+        let text = said(&up);
+        assert_eq!(up.status.code(), Some(1), "{text}");
+        assert!(text.starts_with("dezky: ") && text.lines().count() == 1 && text.contains(wanted), "{text}");
+    }
+}
+
+fn with_table(stack: &Stack, table: String) -> Machine {
+    Machine::on(Stack { table, ..stack.clone() })
+}
+
+#[tokio::test]
+async fn names_that_are_not_there_are_named() {
+    let (postgres, dynamodb) = (Stack::postgres_s3().await, Stack::dynamodb_s3_sqs());
+    // Nothing was made yet.
+    refused(&Machine::on(postgres.clone()), "TABLE_URL", "run `dezky migrate`");
+    refused(&Machine::on(postgres.clone()), "QUEUE_URL", "run `dezky migrate`");
+    refused(&Machine::on(dynamodb.clone()), "TABLE_URL", "there is no table `stack-");
+    refused(&Machine::on(dynamodb.clone()), "BUCKET_URL", "there is no bucket `stack-");
+    refused(&Machine::on(dynamodb), "QUEUE_URL", "there is no queue");
+    let elsewhere = postgres.table.replace("/stack_", "/gone_");
+    refused(&with_table(&postgres, elsewhere), "TABLE_URL", "there is no database `gone_");
+}
+
+#[tokio::test]
+async fn hosts_that_are_not_there_are_named() {
+    let (postgres, dynamodb) = (Stack::postgres_s3().await, Stack::dynamodb_s3_sqs());
+    let gone = "the host `nonexistent.invalid` is not known (DNS)";
+    for (stack, table) in [
+        (&postgres, "postgres://dezky:secret@nonexistent.invalid/dezky".to_owned()),
+        (&dynamodb, "dynamodb://t?endpoint=http://nonexistent.invalid".to_owned()),
+        (&dynamodb, "s3://b/p?endpoint=http://nonexistent.invalid".to_owned()),
+    ] {
+        refused(&with_table(stack, table), "TABLE_URL", gone);
+    }
+    let bucket = Stack { bucket: "s3://b/p?endpoint=http://nonexistent.invalid".to_owned(), ..dynamodb.clone() };
+    refused(&Machine::on(bucket), "BUCKET_URL", gone);
+    let queue = Stack { queue: "sqs:http://nonexistent.invalid/0/q-?region=x".to_owned(), ..dynamodb };
+    refused(&Machine::on(queue), "QUEUE_URL", gone);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_named_and_not_shown() {
+    let stack = Stack::postgres_s3().await;
+    let (before, host) = stack.table.split_once('@').expect("a user and a password");
+    let user = before.rsplit_once(':').expect("a password").0;
+    let machine = with_table(&stack, format!("{user}:open-sesame@{host}"));
+    refused(&machine, "TABLE_URL", "the password of user");
+    assert!(!said(&machine.run(&["doctor"])).contains("open-sesame"));
+}
+
+/// A function that is woken by messages starts on a good stack, and not on one whose table cannot decide.
+#[tokio::test]
+async fn neither_the_host_nor_a_function_serves_a_table_that_ignores_conditions() {
+    let front = stores::front::Front::dropping_conditions(&stores::server("DEZKY_TEST_S3")).await;
+    let good = Stack::s3_sqs();
+    let machine = Machine::on(good.clone());
+    machine.done(&["migrate"]);
+    let bad = with_table(&good, good.table.replace(&stores::server("DEZKY_TEST_S3"), &front.url()));
+    let ignored = "16 of 16 creates of one row at once won: this store ignores conditions";
+    refused(&bad, "TABLE_URL", ignored);
+    let (chain, key) = (format!("chain-{}", fresh()), fresh() + &fresh() + &fresh() + &fresh());
+    let program = function("append-events");
+    let start = |stack: &Stack| {
+        let mut command = std::process::Command::new(&program);
+        command.envs(stack.environment()).env("AUDIT_CHAIN", &chain).env("AUDIT_SIGNING_KEY", &key);
+        // Without a secret it ends right after it was let in.
+        command.env("PORT", "0").env_remove("TRIGGER_SECRET").env_remove("AWS_LAMBDA_RUNTIME_API").output().unwrap()
+    };
+    let text = said(&start(&bad.stack));
+    assert!(text.contains("TABLE_URL is refused by the check `create, raced by 16`"), "{text}");
+    let text = said(&start(&machine.stack));
+    assert!(text.contains("TRIGGER_SECRET is not set") && !text.contains("TABLE_URL"), "{text}");
+    // As a bucket it is good enough, and the doctor says what it lacks.
+    let bucket = good.bucket.replace(&stores::server("DEZKY_TEST_S3"), &front.url());
+    let machine = Machine::on(Stack { bucket, ..good });
+    let output = machine.run(&["doctor"]);
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("ignores `If-None-Match`"), "{text}");
+    assert_eq!(machine.run(&["doctor", "--strict"]).status.code(), Some(1));
+}
