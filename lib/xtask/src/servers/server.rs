@@ -31,7 +31,7 @@ impl Server {
         port: u16,
         answers: impl Fn() -> bool + 'static,
     ) -> Result<Self, String> {
-        let log = folder.join("log");
+        let log = folder.join("output.log");
         let file = File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
         let (out, err) = file.map_err(|error| format!("cannot write {}: {error}", log.display()))?;
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
