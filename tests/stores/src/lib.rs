@@ -1,14 +1,22 @@
-//! Servers that tests run against, and programs on them.
+//! Servers that tests run against: `cargo xtask servers` starts them and says by variables where they are.
 
 pub mod program;
 pub mod stack;
 
-/// Where the server of this variable is.
+/// Where a server is.
 ///
 /// # Panics
-/// Without the variable: nothing is to be tested then.
-#[expect(clippy::disallowed_methods, reason = "the tests' own settings, read in this one place")]
+/// The variable is not set: nobody started that server.
+#[must_use]
 pub fn server(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set; start the servers with `cargo xtask servers -- COMMAND`"))
+    optional_server(variable).unwrap_or_else(|| {
+        panic!("{variable} is not set: start the servers with `cargo xtask servers -- cargo test --package stores`")
+    })
+}
+
+/// Where a server is that a machine may do without.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place where tests ask for their servers")]
+pub fn optional_server(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }
