@@ -30,7 +30,7 @@ fn main() -> ExitCode {
                  \x20                             dynamodb, sqs, s3, ceph) in its environment\n\
                  cargo xtask derive [--check]  writes what follows from the list of functions\n\
                  cargo xtask vectors           write tests/vectors anew\n\
-                 cargo xtask cost              counts anew what docs/cost.md says
+                 cargo xtask cost              counts anew what docs/cost.md says\n\
                  cargo xtask bench             the figures of docs/benchmarks.md"
             );
             return ExitCode::from(2);
