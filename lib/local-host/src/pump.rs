@@ -10,6 +10,8 @@ use tokio::sync::watch;
 
 /// How long an empty queue is left alone.
 const IDLE: Duration = Duration::from_millis(100);
+/// How long a receive may still take when it is time to stop.
+const LAST_RECEIVE: Duration = Duration::from_secs(1);
 /// How long a queue is left alone after a failure, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -34,10 +36,19 @@ async fn guarded<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, 
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
-/// Receives a batch, serves it, and acknowledges it; how many messages it held.
-async fn round(part: &QueuePart, hub: &Hub) -> Result<usize, Failed> {
+/// Receives a batch, serves it, and acknowledges it; how many messages it held. Once it is time to stop,
+/// a receive is not waited for much longer: some queues answer only when there is something. What one
+/// hands over in that moment comes back.
+async fn round(part: &QueuePart, hub: &Hub, stop: &mut watch::Receiver<bool>) -> Result<usize, Failed> {
     let queue = queue_of(hub, part.queue);
-    let messages = queue.receive(MAX_SEND).await?;
+    let given_up = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_RECEIVE).await;
+    };
+    let messages = tokio::select! {
+        messages = queue.receive(MAX_SEND) => messages?,
+        () = given_up => return Ok(0),
+    };
     if messages.is_empty() {
         return Ok(0);
     }
@@ -49,7 +60,8 @@ async fn round(part: &QueuePart, hub: &Hub) -> Result<usize, Failed> {
 
 /// Serves a queue until it is empty.
 pub(crate) async fn drain(part: &QueuePart, hub: &Hub) -> Result<(), Failed> {
-    while round(part, hub).await? > 0 {}
+    let (_going_on, mut stop) = watch::channel(false);
+    while round(part, hub, &mut stop).await? > 0 {}
     Ok(())
 }
 
@@ -58,7 +70,7 @@ pub(crate) async fn pump(function: Function, part: QueuePart, hub: Hub, mut stop
     let mut complaint = Complaint::new(function.name);
     let mut pause = BACK_OFF.0;
     loop {
-        let wait = match guarded(round(&part, &hub)).await {
+        let wait = match guarded(round(&part, &hub, &mut stop)).await {
             Ok(served) => {
                 complaint.over();
                 pause = BACK_OFF.0;
