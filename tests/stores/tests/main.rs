@@ -1,1 +1,3 @@
 //! Every adapter on a real server.
+
+mod postgres;
