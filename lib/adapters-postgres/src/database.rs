@@ -3,7 +3,9 @@
 use crate::failure::{Failure, Kind, Place};
 use crate::tls;
 use crate::url::{CONNECT, Target};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, TimeoutType,
+};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,9 @@ use tokio_postgres::{NoTls, Row};
 
 /// How long a call may take, connecting and waiting for a connection included.
 const CALL: Duration = Duration::from_secs(30);
+/// How long a connection may lie idle before it is taken for dead: a frozen function or a network in between
+/// loses it without anybody's noticing, and a write that is sent on it has an unknown outcome.
+const IDLE: Duration = Duration::from_secs(60);
 /// How often a statement is sent again that the server rolled back for the sake of others.
 const RACES: u32 = 4;
 
@@ -73,7 +78,16 @@ impl Database {
             Some(tls) => Manager::from_config(config, tls, how),
             None => Manager::from_config(config, NoTls, how),
         };
-        let pool = Pool::builder(manager).max_size(pool).runtime(Runtime::Tokio1).create_timeout(Some(CONNECT)).build();
+        let pool = Pool::builder(manager)
+            .max_size(pool)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(CONNECT))
+            // The last used first, so that those beyond what is needed grow old.
+            .queue_mode(QueueMode::Lifo)
+            .pre_recycle(Hook::sync_fn(|_, metrics| {
+                if metrics.last_used() > IDLE { Err(HookError::message("idle for too long")) } else { Ok(()) }
+            }))
+            .build();
         Ok(Self { pool: pool.map_err(|error| error.to_string())?, place })
     }
 

@@ -195,11 +195,17 @@ impl Place {
             c if *c == SqlState::QUERY_CANCELED || *c == SqlState::LOCK_NOT_AVAILABLE => {
                 (Kind::NotDone, format!("{hosts} cancelled the statement ({said}); check its load and its time-outs"))
             }
-            c => (by_class(c.code()), format!("{hosts} says: {said} ({})", c.code())),
+            // How PgBouncer refuses what PostgreSQL has codes for.
+            c if *c == SqlState::PROTOCOL_VIOLATION && REFUSALS.iter().any(|words| said.contains(words)) => {
+                (Kind::Never, format!("the pooler {hosts} says: {said}; mend the user or database in the URL"))
+            }
+            c => (by_class(c.code()), format!("{hosts} says: {said} ({}); check its log", c.code())),
         };
         self.failure(kind, &text)
     }
 }
+
+const REFUSALS: [&str; 4] = ["does not exist", "no such database", "no such user", "authentication failed"];
 
 /// The classes of SQLSTATE that have no line of their own.
 fn by_class(code: &str) -> Kind {
@@ -210,5 +216,57 @@ fn by_class(code: &str) -> Kind {
         // Data, constraints, states, syntax and features: the same statement fails again.
         Some("0A" | "22" | "23" | "25" | "28" | "42" | "54") => Kind::Never,
         _ => Kind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        let text = |text: &str| text.to_owned();
+        Place { setting: "TABLE_URL", hosts: text("db:5432"), user: text("u"), database: text("d") }
+    }
+
+    #[test]
+    fn a_failure_is_one_line_and_each_port_hears_what_it_may_do() {
+        let failure = |kind| place().failure(kind, "two\n  lines");
+        assert_eq!(failure(Kind::Never).text, "TABLE_URL: two lines");
+        for (kind, table) in [
+            (Kind::NotDone, TableError::Throttled("TABLE_URL: two lines".into())),
+            (Kind::Raced, TableError::Throttled("TABLE_URL: two lines".into())),
+            (Kind::Lost, TableError::Unavailable("TABLE_URL: two lines".into())),
+            (Kind::Unknown, TableError::Unavailable("TABLE_URL: two lines".into())),
+            (Kind::Never, TableError::Rejected("TABLE_URL: two lines".into())),
+        ] {
+            assert_eq!(TableError::from(failure(kind)), table);
+            let never = matches!(QueueError::from(failure(kind)), QueueError::Rejected(_));
+            assert_eq!(never, kind == Kind::Never);
+        }
+    }
+
+    #[test]
+    fn what_is_too_late_was_sent_or_was_not() {
+        assert_eq!(place().too_late(true, 30).kind, Kind::Unknown);
+        assert_eq!(place().too_late(false, 30).kind, Kind::NotDone);
+        assert_eq!(place().no_connection(10).kind, Kind::NotDone);
+    }
+
+    #[test]
+    fn codes_without_a_line_of_their_own_go_by_their_class() {
+        for (code, kind) in [
+            ("57P01", Kind::Lost),
+            ("57P05", Kind::Lost),
+            ("08006", Kind::Lost),
+            ("40003", Kind::Unknown),
+            ("XX000", Kind::Unknown),
+            ("58030", Kind::Unknown),
+            ("53200", Kind::NotDone),
+            ("22021", Kind::Never),
+            ("42601", Kind::Never),
+            ("", Kind::Unknown),
+        ] {
+            assert_eq!(by_class(code), kind, "{code}");
+        }
     }
 }

@@ -22,7 +22,7 @@ const ABOUT: &str = "SELECT current_setting('server_version') AS version,
     current_setting('synchronous_commit', true) AS synchronous_commit,
     current_setting('default_transaction_isolation', true) AS isolation";
 
-const RIGHTS: &str = "SELECT coalesce(bool_and(has_table_privilege(t, p)), false) AS all
+const RIGHTS: &str = "SELECT coalesce(bool_and(has_table_privilege(t, p)), false) AS all, current_user::text AS role
     FROM unnest(ARRAY['dezky_rows', 'dezky_messages']) AS t,
     unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p";
 
@@ -127,14 +127,12 @@ impl Postgres {
         }
         let rows = self.db.read(RIGHTS, &[]).await?;
         let odd = |error| self.db.place.odd_row(&error);
-        let all: bool = rows.first().map_or(Ok(false), |row| row.try_get("all")).map_err(odd)?;
+        let Some(row) = rows.first() else { return Ok(Vec::new()) };
+        let (all, role): (bool, String) = (row.try_get("all").map_err(odd)?, row.try_get("role").map_err(odd)?);
         let rights = if all {
             Finding::good("rights", "The user may read and write its tables.")
         } else {
-            let mend = format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON dezky_rows, dezky_messages TO \"{}\"",
-                self.db.place.user
-            );
+            let mend = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON dezky_rows, dezky_messages TO \"{role}\"");
             Finding::unfit("rights", "The user may not read and write all of its tables.", mend)
         };
         Ok(vec![Finding::good("schema", format!("Its tables have layout {LAYOUT}.")), rights])

@@ -1,3 +1,4 @@
 //! Every adapter on a real server.
+#![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
 mod postgres;
