@@ -121,6 +121,39 @@ async fn whoever_asks_for_tls_gets_a_verified_server() {
     database.drop().await;
 }
 
+<<<<<<< HEAD
+=======
+/// A server that takes one connection, hears something, says this and hangs up.
+fn hangs_up(answer: &'static [u8]) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(answer);
+    });
+    format!("postgres://u:sesame@{address}/d")
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_has_done_nothing() {
+    for (answer, parameters, what) in [
+        (&b""[..], "", "check the server"),
+        (b"S", "?sslmode=require", "check the server and the network"),
+        (b"", "?sslmode=require", "check the server"),
+    ] {
+        let error = said(&format!("{}{parameters}", hangs_up(answer))).await;
+        assert!(matches!(&error, TableError::Throttled(text) if text.contains(what)), "{error}");
+        assert!(!error.to_string().contains("sesame"), "{error}");
+    }
+    let error = said(&format!("{}?sslmode=require", hangs_up(b"N"))).await;
+    assert!(matches!(&error, TableError::Rejected(text) if text.contains("has no TLS")), "{error}");
+    let error = said(&format!("{}?sslmode=require", hangs_up(b"Sthis is no TLS at all"))).await;
+    assert!(matches!(&error, TableError::Rejected(text) if text.contains("no TLS with 127.0.0.1")), "{error}");
+}
+
+>>>>>>> pg
 /// Waits until a statement of ours in this database waits for a lock.
 async fn until_it_waits(database: &Database) {
     let waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity \

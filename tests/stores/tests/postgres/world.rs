@@ -62,7 +62,9 @@ impl Database {
     }
 
     pub(crate) fn open(&self) -> Postgres {
-        Postgres::open(SETTING, &self.url).unwrap()
+        // A server takes a hundred connections, and all tests run at once.
+        let pool = if self.url.contains('?') { "&pool=4" } else { "?pool=4" };
+        Postgres::open(SETTING, &format!("{}{pool}", self.url)).unwrap()
     }
 
     /// Ends every connection to it, as a server does that is restarted.
