@@ -1,1 +1,4 @@
 //! Every adapter on a real server.
+
+mod dynamodb;
+mod scripted;
