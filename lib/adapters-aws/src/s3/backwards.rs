@@ -100,7 +100,7 @@ impl<T: AsRef<str>> Walk<T> {
         let walking = matches!(gap.kind, Kind::Left);
         match (&span, &mut self.stride) {
             (Some(span), stride) if !complete || stride.is_none() => *stride = Some((span.clone(), 0)),
-            (_, Some((_, doublings))) if walking && names.len() < self.page / 2 => *doublings += 1,
+            (_, Some((_, doublings))) if walking && names.len() < self.page / 2 => *doublings = doublings.saturating_mul(2).saturating_add(1),
             _ => {}
         }
         if cut > gap.after {
@@ -153,20 +153,25 @@ impl<T: AsRef<str>> Walk<T> {
             Kind::Left => {
                 let (span, doublings) = self.stride.as_ref()?;
                 let mut stride = distance(span);
-                for _ in 0..*doublings {
-                    stride = base.sum(&stride, &stride);
-                }
                 if base.magnitude(&stride) == 0 {
                     return None;
                 }
+                let half = base.half(&between);
+                for _ in 0..*doublings {
+                    if stride >= half {
+                        break;
+                    }
+                    stride = base.sum(&stride, &stride);
+                }
                 // What is left is less than two pages, as far as one can see.
-                if base.half(&between) <= stride {
+                if stride >= half {
                     return Some(all);
                 }
                 Some((base.name(&base.difference(&high, &stride)), true))
             }
             Kind::Behind { width, reach, middle_next } => {
-                if between <= distance(width) {
+                let width = distance(width);
+                if between <= width || base.magnitude(&width) == 0 {
                     return Some(all);
                 }
                 let (near, far) = (base.magnitude(&distance(reach)), base.magnitude(&between));
