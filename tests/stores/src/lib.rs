@@ -1,5 +1,7 @@
 //! Servers that tests run against.
 
+pub mod front;
+
 /// The address of a server that the harness has started, by the variable that says it.
 ///
 /// # Panics

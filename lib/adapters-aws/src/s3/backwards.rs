@@ -100,7 +100,9 @@ impl<T: AsRef<str>> Walk<T> {
         let walking = matches!(gap.kind, Kind::Left);
         match (&span, &mut self.stride) {
             (Some(span), stride) if !complete || stride.is_none() => *stride = Some((span.clone(), 0)),
-            (_, Some((_, doublings))) if walking && names.len() < self.page / 2 => *doublings = doublings.saturating_mul(2).saturating_add(1),
+            (_, Some((_, doublings))) if walking && names.len() < self.page / 2 => {
+                *doublings = doublings.saturating_mul(2).saturating_add(1)
+            }
             _ => {}
         }
         if cut > gap.after {
