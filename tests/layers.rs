@@ -74,10 +74,13 @@ const ALLOWED: [(&str, &[&str]); 22] = [
 ];
 
 /// Outside crates that only these of ours may name.
-const RESERVED: [(&str, &[&str]); 23] = [
+const RESERVED: [(&str, &[&str]); 27] = [
     ("rusqlite", &["adapters-local", "tests", "under-fire"]),
     ("tempfile", &["adapters-local", "cli", "tests", "under-fire", "stores"]),
     ("aws-config", &["adapters-aws"]),
+    ("aws-smithy-http-client", &["adapters-aws"]),
+    ("aws-smithy-runtime-api", &["adapters-aws"]),
+    ("aws-smithy-types", &["adapters-aws"]),
     ("aws-sdk-dynamodb", &["adapters-aws"]),
     ("aws-sdk-kms", &["adapters-aws"]),
     ("aws-sdk-s3", &["adapters-aws"]),
@@ -105,6 +108,7 @@ const RESERVED: [(&str, &[&str]); 23] = [
     ),
     ("flate2", &["domain", "tampering", "tests"]),
     ("ed25519-dalek", &["domain"]),
+    ("p256", &["domain"]),
     ("jsonwebtoken", &["handlers"]),
     ("http", &["handlers", "http-server", "functions", "tests", "fuzz-targets"]),
     ("axum", &["http-server", "functions", "local-host", "tests"]),

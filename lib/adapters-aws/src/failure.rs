@@ -135,7 +135,7 @@ fn meaning(place: &Place, thing: &str, mend: &str, status: u16, code: &str) -> (
         (Kind::Busy, format!("{thing} is busy {service}: {named}"))
     } else if MISSING.contains(&code) {
         (Kind::Missing, format!("there is no {} {service}; {mend}", thing.trim_start_matches("the ")))
-    } else if CREDENTIALS.contains(&code) {
+    } else if CREDENTIALS.contains(&code) || code.is_empty() && matches!(status, 401 | 403) {
         let text = format!(
             "the credentials are refused {service} ({named}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and \
              what they may do with {thing}"
@@ -198,7 +198,7 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
     std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| Error::source(*error))
 }
 
-fn deepest(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn deepest(error: &(dyn Error + 'static)) -> String {
     one_line(&causes(error).last().unwrap_or(error).to_string())
 }
 
@@ -263,6 +263,8 @@ mod tests {
             (403, "RequestTimeTooSkewed", Kind::Refused, "the clock of this machine is not the one at http://h:1"),
             (301, "PermanentRedirect", Kind::Refused, "check the region `us-east-1`"),
             (403, "SignatureDoesNotMatch", Kind::Refused, "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+            // The answer to a HEAD has no body that says more.
+            (403, "", Kind::Refused, "the credentials are refused at http://h:1 (HTTP 403); check AWS_ACCESS_KEY_ID"),
             (404, "", Kind::Refused, "what answers at http://h:1 does not speak this API (HTTP 404); check the URL"),
             (
                 400,

@@ -9,11 +9,15 @@ mod client;
 mod dynamodb;
 mod failure;
 mod place;
+#[cfg(feature = "s3")]
+mod s3;
 #[cfg(feature = "sqs")]
 mod sqs;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoTable;
 pub use place::UrlError;
+#[cfg(feature = "s3")]
+pub use s3::{S3Bucket, S3Table};
 #[cfg(feature = "sqs")]
 pub use sqs::SqsQueue;

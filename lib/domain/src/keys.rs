@@ -3,7 +3,9 @@
 use crate::hash::{Hash, hex, unhex};
 use ed25519_dalek::{Signature, Signer as _, SigningKey as Ed25519Key, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use p256::ecdsa;
+use p256::ecdsa::signature::Verifier as _;
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// How a checkpoint is signed.
@@ -13,6 +15,8 @@ pub enum Algorithm {
     HmacSha256,
     /// Ed25519, pure (RFC 8032).
     Ed25519,
+    /// ECDSA on P-256 with SHA-256: what key services have that know no Ed25519.
+    EcdsaP256Sha256,
 }
 
 impl Algorithm {
@@ -21,6 +25,7 @@ impl Algorithm {
         match word {
             "hmac-sha256" => Some(Self::HmacSha256),
             "ed25519" => Some(Self::Ed25519),
+            "ecdsa-p256-sha256" => Some(Self::EcdsaP256Sha256),
             _ => None,
         }
     }
@@ -30,6 +35,7 @@ impl Algorithm {
         match self {
             Self::HmacSha256 => "hmac-sha256",
             Self::Ed25519 => "ed25519",
+            Self::EcdsaP256Sha256 => "ecdsa-p256-sha256",
         }
     }
 }
@@ -40,12 +46,18 @@ pub enum KeyError {
     /// Not 32 bytes in lower-case hex.
     #[error("a key is 64 hex digits (32 bytes); make one with `openssl rand -hex 32`")]
     NotHex,
-    /// Neither of the known algorithms.
-    #[error("unknown algorithm; use hmac-sha256 or ed25519. algorithm=`{0}`")]
+    /// None of the known algorithms.
+    #[error("unknown algorithm; use hmac-sha256, ed25519 or ecdsa-p256-sha256. algorithm=`{0}`")]
     Algorithm(String),
+    /// An algorithm whose secret is never handed out.
+    #[error("ecdsa-p256-sha256 signs with a key in a key service only; with a key of your own use ed25519")]
+    KeyServiceOnly,
     /// Not a point of the curve.
     #[error("these 32 bytes are no Ed25519 public key; give the public key, not the seed")]
     NotAPoint,
+    /// Not a point of P-256.
+    #[error("a P-256 public key is an uncompressed point: 130 hex digits (65 bytes) that start with 04")]
+    NotAP256Point,
     /// The ring's syntax.
     #[error("a key is written ALG:HEX or ALG:HEX@FROM-TO with seq numbers. entry=`{0}`")]
     Entry(String),
@@ -65,16 +77,19 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// 32 secret bytes: an HMAC key, or the seed of an Ed25519 key.
+    /// 32 secret bytes: an HMAC key, the seed of an Ed25519 key, or the scalar of a P-256 key.
     pub fn new(algorithm: Algorithm, secret: [u8; 32]) -> Self {
         Self { algorithm, secret }
     }
 
-    /// Reads 64 hex digits.
+    /// Reads 64 hex digits. Not for P-256, whose keys stay in a key service.
     ///
     /// # Errors
-    /// [`KeyError::NotHex`]; the text itself is never repeated.
+    /// [`KeyError::NotHex`] or [`KeyError::KeyServiceOnly`]; the text itself is never repeated.
     pub fn from_hex(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
+        if algorithm == Algorithm::EcdsaP256Sha256 {
+            return Err(KeyError::KeyServiceOnly);
+        }
         Ok(Self::new(algorithm, key_bytes(text)?))
     }
 
@@ -88,6 +103,10 @@ impl SigningKey {
         match self.algorithm {
             Algorithm::HmacSha256 => hmac_of(&self.secret, message).finalize().into_bytes().to_vec(),
             Algorithm::Ed25519 => Ed25519Key::from_bytes(&self.secret).sign(message).to_bytes().to_vec(),
+            Algorithm::EcdsaP256Sha256 => {
+                let signature: ecdsa::Signature = p256_key(self.secret).sign(message);
+                signature.to_bytes().to_vec()
+            }
         }
     }
 
@@ -96,6 +115,7 @@ impl SigningKey {
         match self.algorithm {
             Algorithm::HmacSha256 => VerifyKey::HmacSha256(self.secret),
             Algorithm::Ed25519 => VerifyKey::Ed25519(Ed25519Key::from_bytes(&self.secret).verifying_key()),
+            Algorithm::EcdsaP256Sha256 => VerifyKey::EcdsaP256(*p256_key(self.secret).verifying_key()),
         }
     }
 }
@@ -107,6 +127,8 @@ pub enum VerifyKey {
     HmacSha256([u8; 32]),
     /// The public key.
     Ed25519(VerifyingKey),
+    /// The public key, a point of P-256.
+    EcdsaP256(ecdsa::VerifyingKey),
 }
 
 impl fmt::Debug for VerifyKey {
@@ -121,11 +143,28 @@ impl VerifyKey {
         VerifyingKey::from_bytes(bytes.try_into().ok()?).ok().map(Self::Ed25519)
     }
 
+    /// The P-256 public key of these 65 bytes, an uncompressed point, if they are one.
+    pub fn ecdsa_p256(bytes: &[u8]) -> Option<Self> {
+        let uncompressed = bytes.len() == 65 && bytes.first() == Some(&4);
+        ecdsa::VerifyingKey::from_sec1_bytes(bytes).ok().filter(|_| uncompressed).map(Self::EcdsaP256)
+    }
+
+    /// `ALG:HEX`, as rings are written; `None` where that would show a secret.
+    pub fn public_entry(&self) -> Option<String> {
+        let bytes = match self {
+            Self::HmacSha256(_) => return None,
+            Self::Ed25519(public) => public.as_bytes().to_vec(),
+            Self::EcdsaP256(public) => point(public),
+        };
+        Some(format!("{}:{}", self.algorithm().as_str(), hex(&bytes)))
+    }
+
     /// What it checks.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::HmacSha256(_) => Algorithm::HmacSha256,
             Self::Ed25519(_) => Algorithm::Ed25519,
+            Self::EcdsaP256(_) => Algorithm::EcdsaP256Sha256,
         }
     }
 
@@ -134,6 +173,7 @@ impl VerifyKey {
         let hash = match self {
             Self::HmacSha256(secret) => Hash::of_pieces(&[b"dezky-key-id\n", secret]),
             Self::Ed25519(public) => Hash::of(public.as_bytes()),
+            Self::EcdsaP256(public) => Hash::of(&point(public)),
         };
         hex(&hash.0[..8])
     }
@@ -145,6 +185,9 @@ impl VerifyKey {
             Self::Ed25519(public) => {
                 Signature::from_slice(signature).is_ok_and(|s| public.verify_strict(message, &s).is_ok())
             }
+            Self::EcdsaP256(public) => {
+                ecdsa::Signature::from_slice(signature).is_ok_and(|s| public.verify(message, &s).is_ok())
+            }
         }
     }
 }
@@ -153,6 +196,21 @@ fn hmac_of(secret: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(message);
     mac
+}
+
+/// The few byte strings that are no scalar are hashed until they are one.
+fn p256_key(mut secret: [u8; 32]) -> ecdsa::SigningKey {
+    loop {
+        match ecdsa::SigningKey::from_slice(&secret) {
+            Ok(key) => return key,
+            Err(_) => secret = Sha256::digest(secret).into(),
+        }
+    }
+}
+
+/// The uncompressed point, 65 bytes.
+fn point(public: &ecdsa::VerifyingKey) -> Vec<u8> {
+    public.to_sec1_point(false).as_bytes().to_vec()
 }
 
 fn key_bytes(text: &str) -> Result<[u8; 32], KeyError> {
@@ -194,7 +252,7 @@ impl KeyRing {
     }
 
     /// Adds the keys of a comma list of `ALG:HEX` or `ALG:HEX@FROM-TO`. For Ed25519, HEX is the
-    /// public key.
+    /// public key; for P-256, the uncompressed point.
     ///
     /// # Errors
     /// The first entry that is not one; secrets are not repeated.
@@ -206,11 +264,12 @@ impl KeyRing {
                 Some((text, range)) => (text, Some(range)),
                 None => (rest, None),
             };
-            let bytes = key_bytes(text)?;
             let key = match Algorithm::new(algorithm).ok_or_else(|| KeyError::Algorithm(algorithm.to_owned()))? {
-                Algorithm::HmacSha256 => VerifyKey::HmacSha256(bytes),
-                Algorithm::Ed25519 => {
-                    VerifyKey::Ed25519(VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotAPoint)?)
+                Algorithm::HmacSha256 => VerifyKey::HmacSha256(key_bytes(text)?),
+                Algorithm::Ed25519 => VerifyKey::ed25519(&key_bytes(text)?).ok_or(KeyError::NotAPoint)?,
+                Algorithm::EcdsaP256Sha256 => {
+                    let bytes = unhex(&text.to_ascii_lowercase()).ok_or(KeyError::NotAP256Point)?;
+                    VerifyKey::ecdsa_p256(&bytes).ok_or(KeyError::NotAP256Point)?
                 }
             };
             let (from_seq, to_seq) = match range {
@@ -281,7 +340,11 @@ mod tests {
 
     #[test]
     fn a_key_shows_its_name_and_never_itself() {
-        for (algorithm, word) in [(Algorithm::HmacSha256, "hmac-sha256"), (Algorithm::Ed25519, "ed25519")] {
+        for (algorithm, word) in [
+            (Algorithm::HmacSha256, "hmac-sha256"),
+            (Algorithm::Ed25519, "ed25519"),
+            (Algorithm::EcdsaP256Sha256, "ecdsa-p256-sha256"),
+        ] {
             let key = SigningKey::new(algorithm, [5; 32]);
             let id = key.verify_key().key_id();
             assert_eq!(format!("{key:?}"), format!("SigningKey({word} {id})"));
@@ -301,6 +364,67 @@ mod tests {
         assert!(key.verify_key().verifies(b"m", &key.sign(b"m")));
         assert!(!key.verify_key().verifies(b"n", &key.sign(b"m")));
         assert!(!key.verify_key().verifies(b"m", &key.sign(b"m")[1..]));
+    }
+
+    #[test]
+    fn ecdsa_follows_the_rfc_and_takes_what_others_sign() {
+        // RFC 6979, section A.2.5: the key, and the signature of "sample" with SHA-256.
+        let scalar = unhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721").unwrap();
+        let key = SigningKey::new(Algorithm::EcdsaP256Sha256, scalar.try_into().unwrap());
+        let entry = "ecdsa-p256-sha256:04\
+                     60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
+                     7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+        assert_eq!(key.verify_key().public_entry().as_deref(), Some(entry));
+        let signature = key.sign(b"sample");
+        let (r, s) = signature.split_at(32);
+        assert_eq!(hex(r), "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716");
+        assert_eq!(hex(s), "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8");
+        let mut ring = KeyRing::default();
+        ring.add_list(&format!("{entry}@5-9")).unwrap();
+        assert_eq!(ring.0[0].key, key.verify_key());
+        let (id, word) = (key.verify_key().key_id(), "ecdsa-p256-sha256");
+        assert!(
+            ring.verifies(5, word, &id, b"sample", &signature) && !ring.verifies(4, word, &id, b"sample", &signature)
+        );
+        assert!(!key.verify_key().verifies(b"simple", &signature));
+        // The other `s` of the same `r` is as good: not every signer takes the lower one.
+        let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+        let (order, s) = (unhex(order).unwrap(), s.to_vec());
+        let mut borrow = 0;
+        let mut other: Vec<u8> = order
+            .iter()
+            .zip(&s)
+            .rev()
+            .map(|(order, s)| {
+                let (digit, under) = order.overflowing_sub(*s);
+                let (digit, again) = digit.overflowing_sub(borrow);
+                borrow = u8::from(under || again);
+                digit
+            })
+            .collect();
+        other.reverse();
+        assert!(key.verify_key().verifies(b"sample", &[r, &other].concat()));
+        for bad in [&signature[1..], &[0; 64], &[255; 64], &[&signature[..], &[0]].concat()] {
+            assert!(!key.verify_key().verifies(b"sample", bad));
+        }
+    }
+
+    #[test]
+    fn p256_keys_are_points_and_their_secrets_stay_where_they_are() {
+        let secret = hex(&[1; 32]);
+        assert_eq!(SigningKey::from_hex(Algorithm::EcdsaP256Sha256, &secret).unwrap_err(), KeyError::KeyServiceOnly);
+        let key = SigningKey::new(Algorithm::EcdsaP256Sha256, [0; 32]);
+        assert!(key.verify_key().verifies(b"m", &key.sign(b"m")), "zero is no scalar, yet there is a key");
+        let VerifyKey::EcdsaP256(public) = key.verify_key() else { panic!() };
+        let compressed = public.to_sec1_point(true).as_bytes().to_vec();
+        let mut off_the_curve = point(&public);
+        off_the_curve[64] ^= 1;
+        for bad in [&compressed[..], &off_the_curve, &point(&public)[1..], &[0; 65], &[]] {
+            assert_eq!(VerifyKey::ecdsa_p256(bad), None);
+            let entry = format!("ecdsa-p256-sha256:{}", hex(bad));
+            assert_eq!(KeyRing::default().add_list(&entry), Err(KeyError::NotAP256Point));
+        }
+        assert_eq!(SigningKey::new(Algorithm::HmacSha256, [1; 32]).verify_key().public_entry(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-<<<<<<< HEAD
 //! Servers that tests run against: `cargo xtask servers` starts them and says by variables where they are.
 
+pub mod front;
 pub mod program;
 pub mod stack;
 
@@ -20,16 +20,4 @@ pub fn server(variable: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "the one place where tests ask for their servers")]
 pub fn optional_server(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
-=======
-//! Servers that tests run against.
-
-/// Where the server of this variable is.
-///
-/// # Panics
-/// Without the variable: nothing is to be tested then.
-#[expect(clippy::disallowed_methods, reason = "the tests' own settings, read in this one place")]
-pub fn server(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set; start the servers with `cargo xtask servers -- COMMAND`"))
->>>>>>> pg
 }

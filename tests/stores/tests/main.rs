@@ -1,11 +1,10 @@
 //! Every adapter on a real server.
 #![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
-<<<<<<< HEAD
 mod dynamodb;
 mod postgres;
+mod s3_bucket;
+mod s3_table;
 mod scripted;
 mod sqs;
-=======
-mod postgres;
->>>>>>> pg
+mod whole;

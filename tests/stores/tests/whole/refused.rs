@@ -1,6 +1,7 @@
 //! Bad days as an operator meets them: one line that names the setting, and nothing is served.
 
 use std::process::Output;
+use stores::front::{Front, Manner};
 use stores::program::{Machine, function};
 use stores::stack::{Stack, fresh};
 
@@ -70,13 +71,14 @@ async fn a_wrong_password_is_named_and_not_shown() {
 }
 
 /// A function that is woken by messages starts on a good stack, and not on one whose table cannot decide.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn neither_the_host_nor_a_function_serves_a_table_that_ignores_conditions() {
-    let front = stores::front::Front::dropping_conditions(&stores::server("DEZKY_TEST_S3")).await;
+    let front = Front::before(&stores::server("DEZKY_TEST_S3")).await;
+    front.next(usize::MAX, Manner::Deaf);
     let good = Stack::s3_sqs();
     let machine = Machine::on(good.clone());
     machine.done(&["migrate"]);
-    let bad = with_table(&good, good.table.replace(&stores::server("DEZKY_TEST_S3"), &front.url()));
+    let bad = with_table(&good, good.table.replace(&stores::server("DEZKY_TEST_S3"), &front.endpoint));
     let ignored = "16 of 16 creates of one row at once won: this store ignores conditions";
     refused(&bad, "TABLE_URL", ignored);
     let (chain, key) = (format!("chain-{}", fresh()), fresh() + &fresh() + &fresh() + &fresh());
@@ -92,7 +94,7 @@ async fn neither_the_host_nor_a_function_serves_a_table_that_ignores_conditions(
     let text = said(&start(&machine.stack));
     assert!(text.contains("TRIGGER_SECRET is not set") && !text.contains("TABLE_URL"), "{text}");
     // As a bucket it is good enough, and the doctor says what it lacks.
-    let bucket = good.bucket.replace(&stores::server("DEZKY_TEST_S3"), &front.url());
+    let bucket = good.bucket.replace(&stores::server("DEZKY_TEST_S3"), &front.endpoint);
     let machine = Machine::on(Stack { bucket, ..good });
     let output = machine.run(&["doctor"]);
     let text = said(&output);

@@ -1,0 +1,112 @@
+//! Objects, and a table made of objects, on an S3 API.
+//!
+//! Only what all who speak it have: put, get, head and delete of one object, listings after a name, multipart
+//! uploads. The table needs conditional writes besides (`If-None-Match: *` and `If-Match`), which some accept and
+//! ignore; [`ports::Probe`] finds out.
+
+mod backwards;
+mod bucket;
+mod conditions;
+mod fraction;
+mod names;
+mod probe;
+mod read;
+mod settings;
+mod table;
+mod upload;
+
+pub use bucket::S3Bucket;
+pub use table::S3Table;
+
+use crate::client::{self, ServerTime};
+use crate::failure::{self, Failure};
+use crate::place::{Place, UrlError};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use settings::Settings;
+
+/// A bucket, or the part of it whose names start with a prefix.
+#[derive(Debug, Clone)]
+struct Store {
+    client: Client,
+    bucket: String,
+    /// Empty, or ends with a slash.
+    prefix: String,
+    settings: Settings,
+    place: Place,
+    time: ServerTime,
+}
+
+impl Store {
+    fn open(setting: &'static str, url: &str, known: &[&str]) -> Result<Self, UrlError> {
+        let place = Place::parse(setting, "s3", url, known)?;
+        let (bucket, prefix) = settings::bucket_and_prefix(&place)?;
+        let settings = Settings::of(&place)?;
+        let time = ServerTime::default();
+        let (request, response) = if settings.checksum_where_supported {
+            (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported)
+        } else {
+            (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
+        };
+        let config = Builder::from(&client::config(&place))
+            .force_path_style(settings.path_style)
+            .request_checksum_calculation(request)
+            .response_checksum_validation(response)
+            .interceptor(time.clone())
+            .build();
+        Ok(Self { client: Client::from_conf(config), bucket, prefix, settings, place, time })
+    }
+
+    /// The name of the object that a key stands for.
+    fn object(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    fn failure<E>(&self, error: &SdkError<E, HttpResponse>) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mend = "make it with `dezky migrate`, or mend the name";
+        failure::failure(&self.place, &format!("the bucket `{}`", self.bucket), mend, error)
+    }
+
+    /// A line about an answer that cannot be used.
+    fn line(&self, text: &str) -> String {
+        format!("{}: {text} {}", self.place.setting, self.place.service())
+    }
+
+    /// Makes the bucket where it is not there; with object lock where that is asked for, since many stores
+    /// cannot switch it on later.
+    async fn create(&self) -> Result<(), String> {
+        use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+        // The region that has no name in this API.
+        let elsewhere = (self.place.region != "us-east-1").then(|| {
+            let region = BucketLocationConstraint::from(self.place.region.as_str());
+            CreateBucketConfiguration::builder().location_constraint(region).build()
+        });
+        let request = self
+            .client
+            .create_bucket()
+            .bucket(&self.bucket)
+            .set_create_bucket_configuration(elsewhere)
+            .set_object_lock_enabled_for_bucket(self.settings.lock.is_some().then_some(true));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let failure = self.failure(&error);
+                // Who may use a bucket need not be allowed to make one.
+                let there = failure.code == "BucketAlreadyOwnedByYou"
+                    || self.client.head_bucket().bucket(&self.bucket).send().await.is_ok();
+                if there { Ok(()) } else { Err(failure.text) }
+            }
+        }
+    }
+}
+
+/// The status of an answer that is a refusal.
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
