@@ -8,12 +8,16 @@ mod client;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod failure;
+#[cfg(feature = "kms")]
+mod kms;
 mod place;
 #[cfg(feature = "sqs")]
 mod sqs;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoTable;
+#[cfg(feature = "kms")]
+pub use kms::KmsSigner;
 pub use place::UrlError;
 #[cfg(feature = "sqs")]
 pub use sqs::SqsQueue;

@@ -1,5 +1,6 @@
 //! Every adapter on a real server.
 
 mod dynamodb;
+mod kms;
 mod scripted;
 mod sqs;
