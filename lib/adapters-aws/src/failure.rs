@@ -212,7 +212,7 @@ fn one_line(text: &str) -> String {
 const ATTEMPTS: u32 = 6;
 const FIRST_WAIT_MILLIS: u64 = 40;
 
-/// Asks again, a few times over about a second, while the service says that it is busy.
+/// Asks again, a few times over about two seconds, while the service says that it is busy.
 pub(crate) async fn while_busy<T, Answer>(mut ask: impl FnMut() -> Answer) -> Result<T, Failure>
 where
     Answer: Future<Output = Result<T, Failure>>,

@@ -71,11 +71,13 @@ impl Place {
     }
 
     /// A parameter as it was given.
+    #[cfg(any(feature = "s3", feature = "sqs", test))]
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
 
     /// A parameter that is a number in a range.
+    #[cfg(any(feature = "s3", feature = "sqs", test))]
     pub(crate) fn number<N: FromStr + PartialOrd + fmt::Display>(
         &self,
         name: &str,
@@ -90,6 +92,7 @@ impl Place {
     }
 
     /// A parameter that is one of some words.
+    #[cfg(any(feature = "s3", test))]
     pub(crate) fn one_of<'w>(&self, name: &str, words: &[&'w str]) -> Result<Option<&'w str>, UrlError> {
         let Some(given) = self.parameter(name) else { return Ok(None) };
         let word = words.iter().find(|word| **word == given);

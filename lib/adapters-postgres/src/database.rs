@@ -20,11 +20,8 @@ const CALL: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
 /// How often a statement is sent again that the server rolled back for the sake of others.
 const RACES: u32 = 4;
-<<<<<<< HEAD
-=======
 /// How long the first such repeat waits.
 const PAUSE: Duration = Duration::from_millis(20);
->>>>>>> pg
 
 /// The parameters of a statement, with their types: so it needs neither a name nor a look at the catalogue.
 pub(crate) type Params<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
@@ -124,15 +121,11 @@ impl Database {
             let (mut races, mut losses) = (RACES, u32::from(reads));
             loop {
                 match self.once(sql, params, &sent).await {
-<<<<<<< HEAD
-                    Err(failure) if failure.kind == Kind::Raced && races > 0 => races -= 1,
-=======
                     Err(failure) if failure.kind == Kind::Raced && races > 0 => {
                         races -= 1;
                         // Whoever was waiting for what this one held comes first, or they meet again.
                         tokio::time::sleep(PAUSE * (RACES - races)).await;
                     }
->>>>>>> pg
                     Err(failure) if failure.kind == Kind::Lost && losses > 0 => {
                         losses -= 1;
                         // Whatever broke this connection may have broken the others: let them notice.

@@ -96,10 +96,6 @@ impl Place {
         }
         let Self { hosts, user, .. } = self;
         let why = error.source().map(ToString::to_string).unwrap_or_default();
-<<<<<<< HEAD
-        // The kinds of tokio-postgres are private; these are their names.
-        let (kind, text) = match error.to_string().as_str() {
-=======
         // Rustls says of whatever it refuses that the data is invalid; the rest is the network's.
         let broken = io_kind(error).is_some_and(|kind| kind != io::ErrorKind::InvalidData);
         // The kinds of tokio-postgres are private; these are their names.
@@ -108,7 +104,6 @@ impl Place {
                 Kind::NotDone,
                 format!("{hosts} broke off while TLS was agreed upon ({why}); check the server and the network"),
             ),
->>>>>>> pg
             "error performing TLS handshake" if why.contains("does not support TLS") => {
                 (Kind::Never, format!("{hosts} has no TLS; switch it on there, or set sslmode=disable in the URL"))
             }
@@ -129,12 +124,7 @@ impl Place {
 
     fn unreachable(&self, error: &tokio_postgres::Error, why: &str) -> String {
         let hosts = &self.hosts;
-<<<<<<< HEAD
-        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-        match io.map(io::Error::kind) {
-=======
         match io_kind(error) {
->>>>>>> pg
             Some(io::ErrorKind::ConnectionRefused) => {
                 format!("nothing listens at {hosts}; start the server, or mend the host and port in the URL")
             }
@@ -220,13 +210,10 @@ impl Place {
     }
 }
 
-<<<<<<< HEAD
-=======
 fn io_kind(error: &tokio_postgres::Error) -> Option<io::ErrorKind> {
     error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind)
 }
 
->>>>>>> pg
 const REFUSALS: [&str; 4] = ["does not exist", "no such database", "no such user", "authentication failed"];
 
 /// The classes of SQLSTATE that have no line of their own.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
 mod dynamodb;
+mod kms;
 mod postgres;
 mod s3_bucket;
 mod s3_table;

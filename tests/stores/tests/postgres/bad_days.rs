@@ -121,8 +121,6 @@ async fn whoever_asks_for_tls_gets_a_verified_server() {
     database.drop().await;
 }
 
-<<<<<<< HEAD
-=======
 /// A server that takes one connection, hears something, says this and hangs up.
 fn hangs_up(answer: &'static [u8]) -> String {
     use std::io::{Read, Write};
@@ -153,7 +151,6 @@ async fn a_server_that_hangs_up_has_done_nothing() {
     assert!(matches!(&error, TableError::Rejected(text) if text.contains("no TLS with 127.0.0.1")), "{error}");
 }
 
->>>>>>> pg
 /// Waits until a statement of ours in this database waits for a lock.
 async fn until_it_waits(database: &Database) {
     let waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity \
