@@ -86,9 +86,12 @@ async fn postgres(setting: &'static str, url: &str) -> Result<String, OpenError>
     let database = adapters_postgres::Postgres::open(setting, url).map_err(OpenError::url)?;
     let migrated = database.migrate().await.map_err(OpenError::url)?;
     let (from, to) = (migrated.from, migrated.to);
-    Ok(there(setting, &match from {
-        0 => format!("the tables were made, layout {to}"),
-        _ if from == to => format!("the tables are there, layout {to}"),
-        _ => format!("the tables were brought from layout {from} to {to}"),
-    }))
+    Ok(there(
+        setting,
+        &match from {
+            0 => format!("the tables were made, layout {to}"),
+            _ if from == to => format!("the tables are there, layout {to}"),
+            _ => format!("the tables were brought from layout {from} to {to}"),
+        },
+    ))
 }

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 /// Built once; its own copy, since the same name is built elsewhere with other features.
 fn built(package: &str, binary: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let arguments = ["build", "--quiet", "--locked", "--package", package, "--bin", binary, "--features", "aws,postgres"];
+    let arguments =
+        ["build", "--quiet", "--locked", "--package", package, "--bin", binary, "--features", "aws,postgres"];
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(&root).output().expect("cargo");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut target = std::env::current_exe().expect("a path");

@@ -99,8 +99,7 @@ async fn where_to_look(data: &Path, url: &str, installation: &Installation) {
          ask:     curl -H \"Authorization: Bearer $({dezky} token --role operator{at})\" {url}/audit/verify\n\
          record:  {dezky} record --file EVENTS.ndjson{at}\n\
          read:    docs/cli.md, docs/http.md\n",
-        cx.chain,
-        installation.table
+        cx.chain, installation.table
     );
 }
 

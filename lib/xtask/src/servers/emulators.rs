@@ -40,7 +40,6 @@ pub(super) fn localstack() -> Result<PathBuf, String> {
 
 /// Starts the SQS server.
 pub(super) fn start_localstack(folder: &Path, port: u16) -> Result<Server, String> {
-    let own = folder.join("volume");
     let mut command = guarded("KILL", folder);
     command
         .env("SERVICES", "sqs")
@@ -51,8 +50,9 @@ pub(super) fn start_localstack(folder: &Path, port: u16) -> Result<Server, Strin
         .env("LOCALSTACK_HOST", format!("127.0.0.1:{port}"))
         // URLs of queues as AWS has them: host, account, name.
         .env("SQS_ENDPOINT_STRATEGY", "off")
+        // Also in a container it keeps what it writes in this folder.
+        .env("OVERRIDE_IN_DOCKER", "0")
         .env("FILESYSTEM_ROOT", folder)
-        .env("LOCALSTACK_VOLUME_DIR", own)
         .env("XDG_CACHE_HOME", folder.join("cache"))
         // It would look for certificates, a name server and somebody to report to.
         .env("SKIP_SSL_CERT_DOWNLOAD", "1")

@@ -66,7 +66,8 @@ async fn killed_and_started_again(stack: Stack) {
     post(&machine, &up, POSTED[2].clone());
     let wanted = demo + 12;
     machine.stack.end_holds().await;
-    let found = (0..MAX_ASKED).map(|_| machine.verified()).find(|(status, events)| status != "intact" || *events >= wanted);
+    let found =
+        (0..MAX_ASKED).map(|_| machine.verified()).find(|(status, events)| status != "intact" || *events >= wanted);
     assert_eq!(found, Some(("intact".to_owned(), wanted)), "{:?}", machine.verified());
     machine.done(&["checkpoint"]);
     drop(up);

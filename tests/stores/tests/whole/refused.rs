@@ -15,7 +15,10 @@ fn refused(machine: &Machine, setting: &str, wanted: &str) {
     let text = said(&doctor);
     assert_eq!(doctor.status.code(), Some(1), "{text}");
     let line = text.lines().find(|line| line.contains(wanted));
-    assert!(line.is_some_and(|line| line.contains("unfit") && line.contains(setting)), "`{wanted}` of {setting} in {text}");
+    assert!(
+        line.is_some_and(|line| line.contains("unfit") && line.contains(setting)),
+        "`{wanted}` of {setting} in {text}"
+    );
     let json: serde_json::Value = serde_json::from_slice(&machine.run(&["doctor", "--json"]).stdout).unwrap();
     assert_eq!(json["fit"], false);
     if setting == "TABLE_URL" {
