@@ -1,4 +1,5 @@
 //! Every adapter on a real server.
+#![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
 mod dynamodb;
 mod kms;
