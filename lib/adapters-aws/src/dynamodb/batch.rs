@@ -41,10 +41,7 @@ impl DynamoTable {
             let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let keys = keys.expect("the keys are set");
             let request = self.client.batch_get_item().request_items(&self.name, keys);
-            let answer = while_busy(|| {
-                let request = request.clone();
-                async { request.send().await.map_err(|e| self.failure(&e)) }
-            });
+            let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
             let answer = answer.await.map_err(table_error)?;
             let items = answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
             rows.extend(items.into_iter().map(|found| item::row(item::key_of(&found), found)));
@@ -81,10 +78,7 @@ impl DynamoTable {
         while !left.is_empty() {
             let asked = left.len();
             let request = self.client.batch_write_item().request_items(&self.name, left);
-            let answer = while_busy(|| {
-                let request = request.clone();
-                async { request.send().await.map_err(|e| self.failure(&e)) }
-            });
+            let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
             let answer = answer.await.map_err(table_error)?;
             left = answer.unprocessed_items.unwrap_or_default().remove(&self.name).unwrap_or_default();
             attempt = self.another_attempt(attempt, asked, left.len()).await?;

@@ -110,10 +110,7 @@ impl SqsQueue {
         };
         let entries = bodies.iter().enumerate().map(entry).collect();
         let request = self.client.send_message_batch().queue_url(self.url()).set_entries(Some(entries));
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         let answer = answer.await.map_err(queue_error)?;
         let line = |text: &str| format!("{}: {text} of the queue `{}`", self.place.setting, self.url());
         let mut outcomes = vec![Err(QueueError::Unavailable(line("no word about a message"))); bodies.len()];
@@ -137,10 +134,7 @@ impl SqsQueue {
         };
         let entries = receipts.iter().enumerate().map(entry).collect();
         let request = self.client.delete_message_batch().queue_url(self.url()).set_entries(Some(entries));
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         let failed = answer.await?.failed;
         match failed.into_iter().find(|failed| !failed.sender_fault && !is_old_receipt(&failed.code)) {
             None => Ok(()),
@@ -214,10 +208,7 @@ impl Queue for SqsQueue {
             .max_number_of_messages(most)
             .wait_time_seconds(self.wait.unwrap_or(patient))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         let received = answer.await.map_err(queue_error)?.messages.unwrap_or_default();
         self.was_empty.store(received.is_empty(), Ordering::Relaxed);
         let message = |message: aws_sdk_sqs::types::Message| {
