@@ -2,7 +2,7 @@
 
 use super::item::{self, Item};
 use super::{DynamoTable, can_be, table_error};
-use crate::failure::{back_off, while_busy};
+use crate::failure::{ATTEMPTS, back_off, while_busy};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
 use futures_util::future::try_join_all;
 use ports::{Key, Row, TableError};
@@ -16,8 +16,6 @@ const WRITES: usize = 25;
 const WRITTEN_BYTES: usize = 4 * 1024 * 1024;
 /// How many batches are under way at a time.
 const BATCHES: usize = 4;
-/// How often what is left is asked for again without anything having been done.
-const ATTEMPTS: u32 = 6;
 
 impl DynamoTable {
     /// The rows of these keys, each in its place.
