@@ -11,8 +11,6 @@ mod failure;
 #[cfg(feature = "kms")]
 mod kms;
 mod place;
-#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
-mod server_time;
 #[cfg(feature = "sqs")]
 mod sqs;
 
