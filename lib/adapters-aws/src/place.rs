@@ -2,8 +2,6 @@
 
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 /// A URL that cannot be used. Whatever in it may be secret is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +24,10 @@ pub(crate) struct Place {
     pub(crate) endpoint: Option<String>,
     /// The region that requests are signed for.
     pub(crate) region: String,
+    #[cfg_attr(
+        not(any(feature = "s3", feature = "sqs", test)),
+        expect(dead_code, reason = "these stores have no parameters of their own")
+    )]
     parameters: BTreeMap<String, String>,
 }
 
@@ -78,7 +80,7 @@ impl Place {
 
     /// A parameter that is a number in a range.
     #[cfg(any(feature = "s3", feature = "sqs", test))]
-    pub(crate) fn number<N: FromStr + PartialOrd + fmt::Display>(
+    pub(crate) fn number<N: std::str::FromStr + PartialOrd + std::fmt::Display>(
         &self,
         name: &str,
         range: std::ops::RangeInclusive<N>,

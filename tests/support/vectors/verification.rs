@@ -43,7 +43,7 @@ fn ring_entry(key: &SigningKey, range: &str) -> String {
     use domain::keys::VerifyKey;
     let entry = match key.verify_key() {
         VerifyKey::HmacSha256(secret) => format!("hmac-sha256:{}", hex(&secret)),
-        public => public.public_entry().unwrap(),
+        public => public.public_entry().expect("only an HMAC key is secret"),
     };
     format!("{entry}{range}")
 }

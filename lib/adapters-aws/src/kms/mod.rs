@@ -76,10 +76,7 @@ impl Kms {
 
     async fn public_key(&self) -> Result<Vec<u8>, Failure> {
         let request = self.client.get_public_key().key_id(&self.place.name);
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         Ok(answer.await?.public_key.map(Blob::into_inner).unwrap_or_default())
     }
 }
@@ -111,10 +108,7 @@ impl Signer for KmsSigner {
             .message(Blob::new(message))
             .message_type(MessageType::Raw)
             .signing_algorithm(self.spec.clone());
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.kms.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.kms.failure(&e)));
         let made = answer.await.map_err(signer_error)?.signature.map(Blob::into_inner).unwrap_or_default();
         let signature = match self.algorithm {
             Algorithm::EcdsaP256Sha256 => der::signature(&made),
