@@ -86,16 +86,16 @@ async fn export(algorithm: Algorithm) -> Exported {
     for (name, bytes) in [("lines", &lines), ("companion", &companion), ("checkpoints", &text)] {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
-    let hex = match key.verify_key() {
-        domain::keys::VerifyKey::HmacSha256(secret) => domain::hash::hex(&secret),
-        domain::keys::VerifyKey::Ed25519(public) => domain::hash::hex(public.as_bytes()),
+    let key = match key.verify_key() {
+        domain::keys::VerifyKey::HmacSha256(secret) => format!("hmac-sha256:{}", domain::hash::hex(&secret)),
+        public => public.public_entry().unwrap(),
     };
-    Exported { folder, key: format!("{}:{hex}", algorithm.as_str()), root }
+    Exported { folder, key, root }
 }
 
 #[tokio::test]
 async fn it_agrees_on_exports() {
-    for algorithm in [Algorithm::HmacSha256, Algorithm::Ed25519] {
+    for algorithm in [Algorithm::HmacSha256, Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
         let exported = export(algorithm).await;
         let (lines, checkpoints, companion) =
             (exported.path("lines"), exported.path("checkpoints"), exported.path("companion"));

@@ -103,7 +103,7 @@ fn clocks_and_ids() {
 
 #[tokio::test]
 async fn key_signers() {
-    for algorithm in [Algorithm::HmacSha256, Algorithm::Ed25519] {
+    for algorithm in [Algorithm::HmacSha256, Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
         let signer = KeySigner::new(SigningKey::new(algorithm, [3; 32]));
         gateways::a_signature_verifies_with_its_key_only(&signer).await;
     }

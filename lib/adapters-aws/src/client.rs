@@ -1,6 +1,8 @@
 //! What all clients have in common: how they connect, who they are, when they give up.
 
 use crate::place::Place;
+#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
+pub(crate) use crate::server_time::ServerTime;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -8,15 +10,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig, imds};
 use aws_credential_types::provider::{ProvideCredentials, Result as Provided, SharedCredentialsProvider, future};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::{DateTime, Format};
-use domain::time::Timestamp;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -97,51 +92,9 @@ impl ProvideCredentials for Credentials {
     }
 }
 
-/// Remembers what time the service had at its last answer; errors say it, too.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ServerTime(Arc<Mutex<Option<Timestamp>>>);
-
-impl ServerTime {
-    /// Takes the time that was said last; asking again takes a call.
-    pub(crate) fn take(&self) -> Option<Timestamp> {
-        self.0.lock().expect("no holder panics").take()
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for ServerTime {
-    fn name(&self) -> &'static str {
-        "ServerTime"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(time) = context.response().headers().get("date").and_then(parse_date) {
-            *self.0.lock().expect("no holder panics") = Some(time);
-        }
-        Ok(())
-    }
-}
-
-fn parse_date(header: &str) -> Option<Timestamp> {
-    let date = DateTime::from_str(header, Format::HttpDate).ok()?;
-    Timestamp::from_unix_millis(date.to_millis().ok()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_of_http_are_read() {
-        let time = parse_date("Wed, 25 Nov 2026 12:00:01 GMT").unwrap();
-        assert_eq!(time.to_string(), "2026-11-25T12:00:01.000Z");
-        assert_eq!(parse_date("yesterday"), None);
-    }
 
     #[test]
     fn a_client_is_made_without_asking_anybody() {

@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
     }
 }
 
-const BUSY: [&str; 16] = [
+const BUSY: [&str; 15] = [
     "BandwidthLimitExceeded",
     "LimitExceededException",
     "ProvisionedThroughputExceeded",
@@ -57,7 +57,6 @@ const BUSY: [&str; 16] = [
     "TooManyRequests",
     "TooManyRequestsException",
     "TransactionConflictException",
-    "TransactionInProgressException",
 ];
 
 const MISSING: [&str; 7] = [
@@ -186,6 +185,8 @@ fn not_answered(place: &Place, error: &(dyn Error + 'static)) -> (Kind, String) 
         format!("the host `{host}` is not known (DNS); check the name, and that this machine has a network")
     } else if io == Some(io::ErrorKind::ConnectionRefused) {
         format!("nobody listens {service} (connection refused); check the address, and that the service runs")
+    } else if says("received corrupt message of type InvalidContentType") {
+        format!("what answers {service} does not speak TLS; use http:// if it is meant to be without")
     } else if says("client error (Connect)") || says("HTTP connect timeout") {
         format!("no connection {service}: {}", deepest(error))
     } else {
@@ -209,10 +210,11 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SAID).collect()
 }
 
-const ATTEMPTS: u32 = 6;
+/// How often something is asked for at most.
+pub(crate) const ATTEMPTS: u32 = 6;
 const FIRST_WAIT_MILLIS: u64 = 40;
 
-/// Asks again, a few times over about a second, while the service says that it is busy.
+/// Asks again, a few times over about two seconds, while the service says that it is busy.
 pub(crate) async fn while_busy<T, Answer>(mut ask: impl FnMut() -> Answer) -> Result<T, Failure>
 where
     Answer: Future<Output = Result<T, Failure>>,

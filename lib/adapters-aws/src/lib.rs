@@ -8,14 +8,20 @@ mod client;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod failure;
+#[cfg(feature = "kms")]
+mod kms;
 mod place;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
+mod server_time;
 #[cfg(feature = "sqs")]
 mod sqs;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoTable;
+#[cfg(feature = "kms")]
+pub use kms::KmsSigner;
 pub use place::UrlError;
 #[cfg(feature = "s3")]
 pub use s3::{S3Bucket, S3Table};

@@ -2,8 +2,6 @@
 
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 /// A URL that cannot be used. Whatever in it may be secret is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +24,10 @@ pub(crate) struct Place {
     pub(crate) endpoint: Option<String>,
     /// The region that requests are signed for.
     pub(crate) region: String,
+    #[cfg_attr(
+        not(any(feature = "s3", feature = "sqs", test)),
+        expect(dead_code, reason = "these stores have no parameters of their own")
+    )]
     parameters: BTreeMap<String, String>,
 }
 
@@ -71,12 +73,14 @@ impl Place {
     }
 
     /// A parameter as it was given.
+    #[cfg(any(feature = "s3", feature = "sqs", test))]
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
 
     /// A parameter that is a number in a range.
-    pub(crate) fn number<N: FromStr + PartialOrd + fmt::Display>(
+    #[cfg(any(feature = "s3", feature = "sqs", test))]
+    pub(crate) fn number<N: std::str::FromStr + PartialOrd + std::fmt::Display>(
         &self,
         name: &str,
         range: std::ops::RangeInclusive<N>,
@@ -90,6 +94,7 @@ impl Place {
     }
 
     /// A parameter that is one of some words.
+    #[cfg(any(feature = "s3", test))]
     pub(crate) fn one_of<'w>(&self, name: &str, words: &[&'w str]) -> Result<Option<&'w str>, UrlError> {
         let Some(given) = self.parameter(name) else { return Ok(None) };
         let word = words.iter().find(|word| **word == given);

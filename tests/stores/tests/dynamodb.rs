@@ -116,6 +116,22 @@ async fn a_service_that_cannot_be_reached_is_named() {
 }
 
 #[tokio::test]
+async fn https_to_a_server_without_tls_is_named() {
+    use tokio::io::AsyncWriteExt;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let TableError::Unavailable(said) = put(&open("audit", &format!("https://{address}"))).await.unwrap_err() else {
+        panic!("not unavailable")
+    };
+    assert!(said.contains(&format!("what answers at https://{address} does not speak TLS; use http://")), "{said}");
+}
+
+#[tokio::test]
 async fn what_is_not_done_since_it_is_busy_is_tried_again() {
     const BUSY: Answer = Answer::Says(
         400,

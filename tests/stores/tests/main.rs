@@ -1,6 +1,8 @@
 //! Every adapter on a real server.
+#![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
 mod dynamodb;
+mod kms;
 mod s3_bucket;
 mod s3_table;
 mod scripted;

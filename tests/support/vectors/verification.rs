@@ -35,12 +35,17 @@ fn ed25519_key() -> SigningKey {
     SigningKey::new(Algorithm::Ed25519, [9; 32])
 }
 
+fn ecdsa_key() -> SigningKey {
+    SigningKey::new(Algorithm::EcdsaP256Sha256, [10; 32])
+}
+
 fn ring_entry(key: &SigningKey, range: &str) -> String {
     use domain::keys::VerifyKey;
-    match key.verify_key() {
-        VerifyKey::HmacSha256(secret) => format!("hmac-sha256:{}{range}", hex(&secret)),
-        VerifyKey::Ed25519(public) => format!("ed25519:{}{range}", hex(public.as_bytes())),
-    }
+    let entry = match key.verify_key() {
+        VerifyKey::HmacSha256(secret) => format!("hmac-sha256:{}", hex(&secret)),
+        public => public.public_entry().expect("only an HMAC key is secret"),
+    };
+    format!("{entry}{range}")
 }
 
 /// Twenty events, checkpoints at 6, 12 and 18, one HMAC key.
@@ -114,6 +119,10 @@ fn honest_logs() -> Vec<Value> {
         touched("ed25519", |log| {
             log.checkpoints = checkpoints(&chain_name(), &log.lines, &[20], |_| ed25519_key());
             log.keys = vec![ring_entry(&ed25519_key(), "")];
+        }),
+        touched("ecdsa on P-256", |log| {
+            log.checkpoints = checkpoints(&chain_name(), &log.lines, &[6, 20], |_| ecdsa_key());
+            log.keys = vec![ring_entry(&ecdsa_key(), "")];
         }),
         touched("keys changed twice", |log| {
             log.checkpoints = checkpoints(&chain_name(), &log.lines, &[6, 12, 18], |seq| match seq {
@@ -259,6 +268,11 @@ fn touched_checkpoints() -> Vec<Value> {
             let mut lines = log.checkpoint_bytes();
             replace(&mut lines[1], "\"n\":2", "\"n\": 2");
             log.checkpoint_lines = Some(lines);
+        }),
+        touched("r and s of an ecdsa signature swapped", |log| {
+            log.checkpoints = checkpoints(&chain_name(), &log.lines, &[6, 20], |_| ecdsa_key());
+            log.keys = vec![ring_entry(&ecdsa_key(), "")];
+            log.checkpoints[1].signature.rotate_left(32);
         }),
         touched("signed with a key that is not in the ring", |log| {
             sign(&mut log.checkpoints[1], &second_hmac_key());

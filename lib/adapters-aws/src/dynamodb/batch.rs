@@ -2,7 +2,7 @@
 
 use super::item::{self, Item};
 use super::{DynamoTable, can_be, table_error};
-use crate::failure::{back_off, while_busy};
+use crate::failure::{ATTEMPTS, back_off, while_busy};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
 use futures_util::future::try_join_all;
 use ports::{Key, Row, TableError};
@@ -16,8 +16,6 @@ const WRITES: usize = 25;
 const WRITTEN_BYTES: usize = 4 * 1024 * 1024;
 /// How many batches are under way at a time.
 const BATCHES: usize = 4;
-/// How often what is left is asked for again without anything having been done.
-const ATTEMPTS: u32 = 6;
 
 impl DynamoTable {
     /// The rows of these keys, each in its place.
@@ -41,10 +39,7 @@ impl DynamoTable {
             let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let keys = keys.expect("the keys are set");
             let request = self.client.batch_get_item().request_items(&self.name, keys);
-            let answer = while_busy(|| {
-                let request = request.clone();
-                async { request.send().await.map_err(|e| self.failure(&e)) }
-            });
+            let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
             let answer = answer.await.map_err(table_error)?;
             let items = answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
             rows.extend(items.into_iter().map(|found| item::row(item::key_of(&found), found)));
@@ -81,10 +76,7 @@ impl DynamoTable {
         while !left.is_empty() {
             let asked = left.len();
             let request = self.client.batch_write_item().request_items(&self.name, left);
-            let answer = while_busy(|| {
-                let request = request.clone();
-                async { request.send().await.map_err(|e| self.failure(&e)) }
-            });
+            let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
             let answer = answer.await.map_err(table_error)?;
             left = answer.unprocessed_items.unwrap_or_default().remove(&self.name).unwrap_or_default();
             attempt = self.another_attempt(attempt, asked, left.len()).await?;

@@ -95,10 +95,7 @@ impl Table for DynamoTable {
             return Ok(None);
         }
         let request = self.client.get_item().table_name(&self.name).set_key(Some(item::key(key))).consistent_read(true);
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         Ok(answer.await.map_err(table_error)?.item.map(|item| item::row(key.clone(), item)))
     }
 
@@ -117,10 +114,7 @@ impl Table for DynamoTable {
                 .expression_attribute_names("#v", VERSION)
                 .expression_attribute_values(":v", item::text(old.0)),
         };
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         answer.await.map_err(|failure| write_error(key, failure))?;
         Ok(version)
     }
@@ -137,10 +131,7 @@ impl Table for DynamoTable {
             .condition_expression("#v = :v")
             .expression_attribute_names("#v", VERSION)
             .expression_attribute_values(":v", item::text(&version.0));
-        let answer = while_busy(|| {
-            let request = request.clone();
-            async { request.send().await.map_err(|e| self.failure(&e)) }
-        });
+        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
         answer.await.map(drop).map_err(|failure| write_error(key, failure))
     }
 
