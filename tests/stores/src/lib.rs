@@ -1,14 +1,21 @@
-//! Servers that tests run against.
+//! Servers that tests run against: `cargo xtask servers` starts them and says by variables where they are.
 
 pub mod front;
 
-/// The address of a server that the harness has started, by the variable that says it.
+/// Where a server is.
 ///
 /// # Panics
-/// Without the variable there is nothing to test against.
+/// The variable is not set: nobody started that server.
+#[must_use]
 pub fn server(variable: &str) -> String {
-    std::env::vars()
-        .find(|(name, _)| name == variable)
-        .map(|(_, value)| value)
-        .unwrap_or_else(|| panic!("{variable} is not set: it says where the server is that this test runs against"))
+    optional_server(variable).unwrap_or_else(|| {
+        panic!("{variable} is not set: start the servers with `cargo xtask servers -- cargo test --package stores`")
+    })
+}
+
+/// Where a server is that a machine may do without.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place where tests ask for their servers")]
+pub fn optional_server(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }
