@@ -3,7 +3,6 @@
 set -euo pipefail
 root=$1 release=$2 mirror=$3 packages=$4
 
-mount --make-rprivate /
 # An older debootstrap does not know the release by name; all of them are made alike.
 debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
   "$release" "$root" "$mirror" /usr/share/debootstrap/scripts/sid

@@ -1,20 +1,26 @@
 #!/bin/bash
-# ROOT DATA PORT
+# Runs a Ceph object gateway with the user test/test until it is killed: ceph-up.sh FOLDER DATA PORT
+# FOLDER is what ceph-install.sh made. Ports: PORT, and the monitor's PORT+1 and PORT+2. It is started in
+# namespaces of its own (`unshare --mount --pid --fork`): its mounts and its daemons end with it.
 set -euo pipefail
+
 if [ "$1" != inside ]; then
   root=$1 data=$2 port=$3
   cp "$0" "$data/ceph-up.sh"
-  mount --make-rprivate /
   mount --bind "$data" "$root/srv"
   mount --rbind /dev "$root/dev"
   mount -t proc proc "$root/proc"
+  # FOLDER itself stays as it was installed: several may run on it at once.
   exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin bash /srv/ceph-up.sh inside "$port"
 fi
+
 port=$2
 cd /srv
 mkdir -p mon osd run log
 fsid=$(uuidgen)
 mon="[v2:127.0.0.1:$((port + 1)),v1:127.0.0.1:$((port + 2))]"
+# One copy of everything, in memory: what is tested is the gateway. It is told once more what a cluster of
+# one node would be warned of or wait for.
 cat > ceph.conf <<C
 [global]
 fsid = $fsid
@@ -45,6 +51,7 @@ rgw_frontends = beast endpoint=127.0.0.1:$port
 rgw_thread_pool_size = 64
 C
 export CEPH_CONF=/srv/ceph.conf
+
 key() { ceph-authtool "$@" > /dev/null; }
 all=(--cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *')
 key -C keyring -n mon. --gen-key --cap mon 'allow *'
@@ -52,13 +59,11 @@ for name in client.admin client.rgw osd.0; do key keyring -n $name --gen-key "${
 monmaptool --create --addv a "$mon" --fsid "$fsid" monmap > /dev/null
 ceph-mon -i a --mkfs --monmap monmap --keyring keyring
 ceph-mon -i a
-date +%s.%N
 osd=$(uuidgen)
 ceph osd create "$osd" > /dev/null
 ceph-osd -i 0 --mkfs --osd-uuid "$osd"
 ceph osd crush add osd.0 1 root=default host=local
-date +%s.%N
 ceph-osd -i 0
+# This waits for the store, and makes the gateway's pools: when the gateway answers, all is there.
 radosgw-admin user create --uid=test --display-name=test --access-key=test --secret-key=test > /dev/null
-date +%s.%N
 exec radosgw -f -n client.rgw

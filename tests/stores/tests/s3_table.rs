@@ -11,16 +11,25 @@ fn open(name: &str, endpoint: &str) -> S3Table {
     S3Table::open("TABLE_URL", &format!("s3://{name}/rows?endpoint={endpoint}")).unwrap()
 }
 
-async fn fresh() -> (String, S3Table) {
+/// The emulator, and a real gateway where there is one.
+fn servers() -> impl Iterator<Item = String> {
+    [stores::server("DEZKY_TEST_S3")].into_iter().chain(stores::optional_server("DEZKY_TEST_CEPH"))
+}
+
+async fn fresh_at(endpoint: &str) -> (String, S3Table) {
     let name = fresh_name("rows");
-    let table = open(&name, &stores::server("DEZKY_TEST_S3"));
+    let table = open(&name, endpoint);
     table.create().await.unwrap();
     (name, table)
 }
 
-async fn behind_a_front() -> (Front, S3Table) {
-    let (name, _) = fresh().await;
-    let front = Front::before(&stores::server("DEZKY_TEST_S3")).await;
+async fn fresh() -> (String, S3Table) {
+    fresh_at(&stores::server("DEZKY_TEST_S3")).await
+}
+
+async fn behind_a_front(endpoint: &str) -> (Front, S3Table) {
+    let (name, _) = fresh_at(endpoint).await;
+    let front = Front::before(endpoint).await;
     let table = open(&name, &front.endpoint);
     (front, table)
 }
@@ -40,22 +49,26 @@ async fn sorts(table: &S3Table, range: &KeyRange, order: Order, limit: usize) ->
 
 #[tokio::test]
 async fn it_keeps_the_promises_of_a_table() {
-    let (_, table) = fresh().await;
-    table::check_all(&table, "t").await;
+    for endpoint in servers() {
+        let (_, table) = fresh_at(&endpoint).await;
+        table::check_all(&table, "t").await;
+    }
 }
 
 /// Two clients race as two machines would.
 #[tokio::test]
 async fn two_clients_of_one_table_see_one_table() {
-    let (name, one) = fresh().await;
-    let two = open(&name, &stores::server("DEZKY_TEST_S3"));
-    create(&one, &key(), "value").await.unwrap();
-    assert_eq!(two.get(&key()).await.unwrap().unwrap().value, b"value");
-    tokio::join!(table::racing_updates_lose_nothing(&one, "b"), table::racing_updates_lose_nothing(&two, "c"));
-    for i in 0..30 {
-        let key = Key::new("race", format!("{i}"));
-        let (a, b) = tokio::join!(create(&one, &key, "1"), create(&two, &key, "2"));
-        assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
+    for endpoint in servers() {
+        let (name, one) = fresh_at(&endpoint).await;
+        let two = open(&name, &endpoint);
+        create(&one, &key(), "value").await.unwrap();
+        assert_eq!(two.get(&key()).await.unwrap().unwrap().value, b"value");
+        tokio::join!(table::racing_updates_lose_nothing(&one, "b"), table::racing_updates_lose_nothing(&two, "c"));
+        for i in 0..30 {
+            let key = Key::new("race", format!("{i}"));
+            let (a, b) = tokio::join!(create(&one, &key, "1"), create(&two, &key, "2"));
+            assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
+        }
     }
 }
 
@@ -90,45 +103,49 @@ async fn a_deleted_row_is_gone_and_may_come_again() {
 
 #[tokio::test]
 async fn one_of_many_wins_over_a_tombstone() {
-    let (_, table) = fresh().await;
-    for round in 0..20 {
-        let row = Key::new("p", format!("{round}"));
-        let version = create(&table, &row, "old").await.unwrap();
-        table.delete(&row, &version).await.unwrap();
-        let names: Vec<String> = (0..8).map(|i| format!("writer {i}")).collect();
-        let outcomes = join_all(names.iter().map(|name| create(&table, &row, name))).await;
-        let winners: Vec<_> = names.iter().zip(&outcomes).filter(|(_, o)| o.is_ok()).map(|(n, _)| n).collect();
-        assert_eq!(winners.len(), 1, "round {round}: {outcomes:?}");
-        assert!(outcomes.iter().all(|o| matches!(o, Ok(_) | Err(TableError::Conflict(_)))), "{outcomes:?}");
-        assert_eq!(table.get(&row).await.unwrap().unwrap().value, winners[0].as_bytes());
+    for endpoint in servers() {
+        let (_, table) = fresh_at(&endpoint).await;
+        for round in 0..20 {
+            let row = Key::new("p", format!("{round}"));
+            let version = create(&table, &row, "old").await.unwrap();
+            table.delete(&row, &version).await.unwrap();
+            let names: Vec<String> = (0..8).map(|i| format!("writer {i}")).collect();
+            let outcomes = join_all(names.iter().map(|name| create(&table, &row, name))).await;
+            let winners: Vec<_> = names.iter().zip(&outcomes).filter(|(_, o)| o.is_ok()).map(|(n, _)| n).collect();
+            assert_eq!(winners.len(), 1, "round {round}: {outcomes:?}");
+            assert!(outcomes.iter().all(|o| matches!(o, Ok(_) | Err(TableError::Conflict(_)))), "{outcomes:?}");
+            assert_eq!(table.get(&row).await.unwrap().unwrap().value, winners[0].as_bytes());
+        }
     }
 }
 
 /// The last rows of a long partition, which is only listed from its start.
 #[tokio::test]
 async fn the_last_rows_of_many_take_few_requests() {
-    const ROWS: usize = 3500;
-    let (front, table) = behind_a_front().await;
-    let name = |i: usize| format!("{i:012}");
-    for start in (0..ROWS).step_by(500) {
-        let rows = (start..start + 500).map(|i| (Key::new("p", name(i)), i.to_string().into_bytes()));
-        table.put_many(rows.collect()).await.unwrap();
+    for endpoint in servers() {
+        const ROWS: usize = 3500;
+        let (front, table) = behind_a_front(&endpoint).await;
+        let name = |i: usize| format!("{i:012}");
+        for start in (0..ROWS).step_by(500) {
+            let rows = (start..start + 500).map(|i| (Key::new("p", name(i)), i.to_string().into_bytes()));
+            table.put_many(rows.collect()).await.unwrap();
+        }
+        front.take_requests();
+        let wanted = |from: usize, count: usize| (0..count).map(|i| name(from - i)).collect::<Vec<_>>();
+        assert_eq!(sorts(&table, &KeyRange::all(), Order::Descending, 1).await, wanted(ROWS - 1, 1));
+        let requests = front.take_requests();
+        assert!(requests.len() <= 13, "{}", requests.len());
+        assert_eq!(sorts(&table, &KeyRange::before(name(2222)), Order::Descending, 3).await, wanted(2221, 3));
+        let requests = front.take_requests();
+        assert!(requests.len() <= 16, "{}", requests.len());
+        let all = KeyRange { after: Some(name(9)), before: None };
+        assert_eq!(sorts(&table, &all, Order::Descending, usize::MAX).await, wanted(ROWS - 1, ROWS - 10));
+        let listings = front.take_requests().iter().filter(|line| line.contains("list-type=2")).count();
+        assert!(listings <= 20, "{listings}");
+        let up = sorts(&table, &KeyRange::after(name(2500)), Order::Ascending, 5).await;
+        assert_eq!(up, (2501..2506).map(name).collect::<Vec<_>>());
+        assert_eq!(front.take_requests().len(), 6);
     }
-    front.take_requests();
-    let wanted = |from: usize, count: usize| (0..count).map(|i| name(from - i)).collect::<Vec<_>>();
-    assert_eq!(sorts(&table, &KeyRange::all(), Order::Descending, 1).await, wanted(ROWS - 1, 1));
-    let requests = front.take_requests();
-    assert!(requests.len() <= 13, "{}", requests.len());
-    assert_eq!(sorts(&table, &KeyRange::before(name(2222)), Order::Descending, 3).await, wanted(2221, 3));
-    let requests = front.take_requests();
-    assert!(requests.len() <= 16, "{}", requests.len());
-    let all = KeyRange { after: Some(name(9)), before: None };
-    assert_eq!(sorts(&table, &all, Order::Descending, usize::MAX).await, wanted(ROWS - 1, ROWS - 10));
-    let listings = front.take_requests().iter().filter(|line| line.contains("list-type=2")).count();
-    assert!(listings <= 20, "{listings}");
-    let up = sorts(&table, &KeyRange::after(name(2500)), Order::Ascending, 5).await;
-    assert_eq!(up, (2501..2506).map(name).collect::<Vec<_>>());
-    assert_eq!(front.take_requests().len(), 6);
 }
 
 #[tokio::test]
@@ -183,7 +200,7 @@ async fn what_is_no_row_is_named() {
 
 #[tokio::test]
 async fn a_busy_store_is_asked_again_and_a_lost_answer_is_not_known() {
-    let (front, table) = behind_a_front().await;
+    let (front, table) = behind_a_front(&stores::server("DEZKY_TEST_S3")).await;
     let slow = Manner::Says(503, "<Error><Code>SlowDown</Code></Error>");
     front.next(2, slow);
     create(&table, &key(), "x").await.unwrap();
@@ -228,8 +245,10 @@ async fn what_cannot_be_mended_here_is_one_clear_line() {
 
 #[tokio::test]
 async fn a_store_with_conditions_is_fit_for_a_table() {
-    let (_, table) = fresh().await;
-    let findings = table.findings().await;
-    assert!(findings.iter().all(|finding| finding.verdict != Verdict::Unfit), "{findings:?}");
-    assert!(table.time().await.unwrap().is_some());
+    for endpoint in servers() {
+        let (_, table) = fresh_at(&endpoint).await;
+        let findings = table.findings().await;
+        assert!(findings.iter().all(|finding| finding.verdict != Verdict::Unfit), "{findings:?}");
+        assert!(table.time().await.unwrap().is_some());
+    }
 }

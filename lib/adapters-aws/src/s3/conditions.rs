@@ -64,8 +64,8 @@ impl Store {
             match (when, status, failure.code.as_str()) {
                 (When::Absent | When::Unchanged(_), Some(412), _) => Ok(Written::Refused),
                 (When::Unchanged(_), Some(404), "NoSuchKey") => Ok(Written::Refused),
-                // Another write was under way, so this one was not begun.
-                (_, Some(409), "ConditionalRequestConflict" | "OperationAborted") => {
+                // Another write was under way, so this one was not done. The last is Ceph's word for it.
+                (_, Some(409), "ConditionalRequestConflict" | "OperationAborted" | "ConcurrentModification") => {
                     failure.kind = Kind::Busy;
                     Err(failure)
                 }

@@ -18,9 +18,10 @@ mod upload;
 pub use bucket::S3Bucket;
 pub use table::S3Table;
 
-use crate::client::{self, ServerTime};
+use crate::client;
 use crate::failure::{self, Failure};
 use crate::place::{Place, UrlError};
+use crate::server_time::ServerTime;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -109,4 +110,34 @@ impl Store {
 /// The status of an answer that is a refusal.
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::Credentials;
+    use aws_sdk_s3::presigning::PresigningConfig;
+    use std::time::Duration;
+
+    /// Where a request for the key `k` would go, query and all left away.
+    async fn address(url: &str) -> String {
+        let store = Store::open("BUCKET_URL", url, &settings::PARAMETERS).unwrap();
+        let somebody = Credentials::new("a", "b", None, None, "test");
+        let client = Client::from_conf(store.client.config().to_builder().credentials_provider(somebody).build());
+        let signed = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
+        let request = client.get_object().bucket(&store.bucket).key(store.object("k")).presigned(signed).await.unwrap();
+        request.uri().split('?').next().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn buckets_are_addressed_by_host_or_by_path() {
+        for (url, wanted) in [
+            ("s3://abc/p?region=eu-central-1", "https://abc.s3.eu-central-1.amazonaws.com/p/k"),
+            ("s3://abc?region=eu-central-1&style=path", "https://s3.eu-central-1.amazonaws.com/abc/k"),
+            ("s3://abc/p?endpoint=http://localhost:4566", "http://localhost:4566/abc/p/k"),
+            ("s3://abc?region=fr-par&endpoint=https://s3.x.cloud&style=vhost", "https://abc.s3.x.cloud/k"),
+        ] {
+            assert_eq!(address(url).await, wanted, "{url}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumAlgorithm, ObjectLockEna
 use domain::hash::hex;
 use domain::time::Timestamp;
 use futures_util::future::join_all;
-use ports::{Finding, Probe};
+use ports::{Finding, Probe, Verdict};
 
 /// Writers in the race.
 const RACERS: usize = 16;
@@ -81,7 +81,8 @@ impl Trial<'_> {
         }
     }
 
-    async fn raced(&self) -> Finding {
+    /// `alone` is what became of creates one after the other.
+    async fn raced(&self, alone: Verdict) -> Finding {
         const CHECK: &str = "racing creates";
         let name = self.name("race");
         let bodies: Vec<Vec<u8>> = (0..RACERS).map(|racer| format!("racer {racer}").into_bytes()).collect();
@@ -109,8 +110,12 @@ impl Trial<'_> {
                 self.used_for.conditions_fail(CHECK, format!("0 of {RACERS} racing creates won. {why}"))
             }
             several => {
-                let (won, why) = (several.len(), "this store ignores `If-None-Match`, or does not keep it in a race");
-                let why = if won == RACERS { "this store ignores `If-None-Match`" } else { why };
+                let won = several.len();
+                let why = if alone == Verdict::Good {
+                    "this store looks whether there is an object, and writes later; some do so in versioned buckets only"
+                } else {
+                    "this store ignores `If-None-Match`"
+                };
                 self.used_for.conditions_fail(CHECK, format!("{won} of {RACERS} racing creates won: {why}"))
             }
         }
@@ -225,10 +230,19 @@ impl Store {
             return vec![Finding::unfit(CHECK, failure.text, "")];
         }
         let trial = Trial { store: self, folder, used_for };
+        // Where nothing can be put, all else would say so in other words.
+        if let Err(failure) = self.write_if(&trial.name("plain"), b"x".to_vec(), When::Always).await {
+            let encrypts = self.settings.encryption.is_some();
+            let mend =
+                if encrypts { "`sse=` is set: where the service has no such encryption, take it off" } else { "" };
+            return vec![Finding::unfit(CHECK, failure.text, mend)];
+        }
+        let created = trial.created_once().await;
+        let raced = trial.raced(created.verdict).await;
         let mut findings = vec![
-            Finding::good(CHECK, format!("`{}` {} can be listed", self.bucket, self.place.service())),
-            trial.created_once().await,
-            trial.raced().await,
+            Finding::good(CHECK, format!("`{}` {} can be listed and written", self.bucket, self.place.service())),
+            created,
+            raced,
             trial.replaced().await,
             trial.read_back().await,
             trial.trailer().await,

@@ -6,8 +6,8 @@
 //! which listings tell by its size. Tombstones stay.
 //!
 //! S3 promises that every read and every listing sees every write that finished before, and the table needs
-//! that: AWS, Scaleway, OVHcloud, Exoscale and Ceph 20 keep it and honour the conditions, though not in the
-//! directory buckets of AWS, which are not listed in order.
+//! that: AWS, Scaleway, OVHcloud, Exoscale and Ceph 20 keep it and honour the conditions, though AWS lists its
+//! directory buckets in no order, and Ceph lets several racing creates win in a bucket with versioning.
 
 use super::Store;
 use super::backwards::{Step, Walk};

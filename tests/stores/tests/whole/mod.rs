@@ -60,8 +60,7 @@ fn walk(stack: Stack) {
     assert_eq!(machine.verified(), ("intact".to_owned(), events as u64));
     assert!(machine.done(&["checkpoint"]).starts_with("signed checkpoint"));
     assert_eq!(machine.verified(), ("intact".to_owned(), events as u64));
-    let listed: serde_json::Value = serde_json::from_str(&machine.done(&["list", "--json", "--limit", "5"])).unwrap();
-    assert_eq!(listed.as_array().map(Vec::len), Some(5), "{listed}");
+    assert_eq!(machine.done(&["list", "--json", "--limit", "5"]).lines().count(), 5);
     let export = machine.data().join("log.jsonl");
     let export = export.to_str().unwrap();
     machine.done(&["export", "--out", export]);

@@ -61,7 +61,7 @@ fn tenants(count: u64) -> Vec<String> {
 }
 
 fn lengths(count: u64) -> Vec<String> {
-    sorted((0..count).map(|i| "ab-7E".repeat(scrambled(i) as usize % 30) + &i.to_string()))
+    sorted((0..count).map(|i| "ab-7E".repeat(usize::try_from(scrambled(i) % 30).unwrap()) + &i.to_string()))
 }
 
 type Names = fn(u64) -> Vec<String>;
