@@ -21,7 +21,7 @@ pub use table::S3Table;
 use crate::client;
 use crate::failure::{self, Failure};
 use crate::place::{Place, UrlError};
-use crate::server_time::ServerTime;
+use crate::client::ServerTime;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
