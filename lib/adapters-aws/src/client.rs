@@ -1,8 +1,9 @@
 //! What all clients have in common: how they connect, who they are, when they give up.
 
-use crate::place::Place;
 #[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
-pub(crate) use crate::server_time::ServerTime;
+mod server_time;
+
+use crate::place::Place;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -14,6 +15,9 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
+
+#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
+pub(crate) use server_time::ServerTime;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longer than the longest poll of a queue, twenty seconds.

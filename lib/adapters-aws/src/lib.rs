@@ -13,8 +13,6 @@ mod kms;
 mod place;
 #[cfg(feature = "s3")]
 mod s3;
-#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
-mod server_time;
 #[cfg(feature = "sqs")]
 mod sqs;
 
