@@ -7,10 +7,12 @@
 mod backwards;
 mod bucket;
 mod conditions;
+mod configuration;
 mod fraction;
 mod names;
 mod probe;
 mod read;
+mod row;
 mod settings;
 mod table;
 mod upload;
@@ -18,10 +20,9 @@ mod upload;
 pub use bucket::S3Bucket;
 pub use table::S3Table;
 
-use crate::client;
+use crate::client::{self, ServerTime};
 use crate::failure::{self, Failure};
 use crate::place::{Place, UrlError};
-use crate::client::ServerTime;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;

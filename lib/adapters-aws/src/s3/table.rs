@@ -14,6 +14,7 @@ use super::backwards::{Step, Walk};
 use super::conditions::{When, Written};
 use super::names::{MAX_NAME_BYTES, decode, encode};
 use super::read::{Listed, PAGE};
+use super::row::{TOMBSTONE_BYTES, can_be_etag, object, value_of};
 use super::settings::PARAMETERS;
 use crate::failure::{Failure, Kind, back_off};
 use crate::place::UrlError;
@@ -31,11 +32,6 @@ pub struct S3Table {
     pub(super) store: Store,
 }
 
-const NONCE_BYTES: usize = 16;
-/// What is left of a deleted row is as long as this, and no row is.
-const TOMBSTONE_BYTES: u64 = NONCE_BYTES as u64;
-/// The kind of object that is a row. Its byte makes a row of an empty value longer than a tombstone.
-const ROW: u8 = b'r';
 /// Requests at once.
 const AT_ONCE: usize = 16;
 /// Fewer names make a listing no cheaper, and there may be tombstones among them.
@@ -125,12 +121,12 @@ impl S3Table {
 
     async fn get_named(&self, name: &str, key: &Key) -> Result<Option<Row>, TableError> {
         let Some(object) = self.store.read(name, None).await.map_err(table_error)? else { return Ok(None) };
-        match object.bytes.get(NONCE_BYTES..).and_then(<[u8]>::split_first) {
-            None if object.bytes.len() == NONCE_BYTES => Ok(None),
-            Some((&ROW, value)) => {
-                Ok(Some(Row { key: key.clone(), version: Version(object.etag), value: value.to_vec() }))
+        match value_of(&object.bytes) {
+            Some(value) => {
+                let value = value.map(<[u8]>::to_vec);
+                Ok(value.map(|value| Row { key: key.clone(), version: Version(object.etag), value }))
             }
-            _ => Err(TableError::Rejected(
+            None => Err(TableError::Rejected(
                 self.store
                     .line(&format!("the object `{name}` is no row; it was put there by somebody else, take it away")),
             )),
@@ -158,22 +154,6 @@ impl S3Table {
         }
         Ok(())
     }
-}
-
-/// Random bytes, and behind them the row.
-fn object(value: Option<&[u8]>) -> Vec<u8> {
-    let mut bytes = vec![0; NONCE_BYTES];
-    getrandom::fill(&mut bytes).expect("the operating system has a random source");
-    if let Some(value) = value {
-        bytes.push(ROW);
-        bytes.extend_from_slice(value);
-    }
-    bytes
-}
-
-/// Anything else is no version that a store has given, and might mean more than itself in a header.
-fn can_be_etag(version: &Version) -> bool {
-    !version.0.is_empty() && version.0.bytes().all(|b| b.is_ascii_graphic() && b != b'"')
 }
 
 fn table_error(failure: Failure) -> TableError {
@@ -300,17 +280,6 @@ mod tests {
         let refused = table().name_to_write(&Key::new("x", "#".repeat(400)), b"").unwrap_err().to_string();
         assert!(refused.contains("TABLE_URL: in a bucket, a key has 1024 bytes at most"), "{refused}");
         assert!(refused.ends_with("bytes=`1204`"), "{refused}");
-    }
-
-    #[test]
-    fn rows_and_tombstones_differ_in_length_and_no_two_are_alike() {
-        let (row, tombstone) = (object(Some(b"")), object(None));
-        assert_eq!((row.len(), tombstone.len() as u64), (17, TOMBSTONE_BYTES));
-        assert_ne!(object(None), tombstone);
-        assert!(can_be_etag(&Version("d41d8cd98f00b204e9800998ecf8427e-2".into())));
-        for odd in ["", "\"", "a b", "a\r\nx: y", "é"] {
-            assert!(!can_be_etag(&Version(odd.into())), "{odd:?}");
-        }
     }
 
     #[test]
