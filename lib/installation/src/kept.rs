@@ -3,6 +3,7 @@
 
 use crate::open::{Makes, OpenError, Reach};
 use crate::settings::{IssuerKey, KeySource, Settings};
+use crate::stores::check_apart;
 use domain::keys::{KeyRing, RingKey, SigningKey};
 use domain::names::ChainName;
 use handlers::{Grant, Issuer, TrustedIssuer};
@@ -81,7 +82,7 @@ pub(crate) async fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &
         None => IssuerKey::Secret(data.replaceable_key("issuer.hex", ids)?),
     };
     let (signer, ring) = signer(settings, key, needs_key).await?;
-    Ok(Kept {
+    let kept = Kept {
         issuer: Some(trusted(&chain, &issuer_key)?),
         chain,
         signer,
@@ -92,7 +93,9 @@ pub(crate) async fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &
         queue_url: settings.queue_url.clone().unwrap_or_else(|| data.queue_url()),
         open_to_others: data.is_open_to_others()?,
         data: Some(data),
-    })
+    };
+    check_apart(&kept.table_url, &kept.bucket_url)?;
+    Ok(kept)
 }
 
 /// Reads all of it.
@@ -131,6 +134,7 @@ async fn from_settings(settings: &Settings, reach: Reach) -> Result<Kept, OpenEr
     ) else {
         return Err(OpenError::Missing(missing));
     };
+    check_apart(&table_url, &bucket_url)?;
     let (signer, ring) = signer(settings, settings.signing_key.clone(), needs_key(reach)).await?;
     let issuer = settings.issuer_key.as_ref().map(|key| trusted(&chain, key)).transpose()?;
     Ok(Kept {

@@ -75,7 +75,10 @@ impl Settings {
         let mut parse = Parse { text: &text, problems: &mut problems };
         let chain = parse.with("AUDIT_CHAIN", |name| ChainName::new(name).map_err(|e| e.detail));
         let algorithm = parse
-            .with("AUDIT_SIGNING_ALG", |word| Algorithm::new(word).ok_or("use hmac-sha256, ed25519 or, with a key in KMS, ecdsa-p256-sha256".to_owned()))
+            .with("AUDIT_SIGNING_ALG", |word| {
+                Algorithm::new(word)
+                    .ok_or("use hmac-sha256, ed25519 or, with a key in KMS, ecdsa-p256-sha256".to_owned())
+            })
             .unwrap_or(Algorithm::HmacSha256);
         let signing_key = parse.with("AUDIT_SIGNING_KEY", |key| match key.strip_prefix("kms:") {
             Some(_) => Ok(KeySource::Kms(key.to_owned())),

@@ -141,6 +141,21 @@ fn not_here(setting: &'static str, unknown: &str, known: &[&str]) -> OpenError {
     })
 }
 
+/// Refuses a table and a bucket of objects in one place: each would list what is the other's.
+pub(crate) fn check_apart(table: &str, bucket: &str) -> Result<(), OpenError> {
+    let place =
+        |url: &str| url.strip_prefix("s3://").map(|rest| rest.split('?').next().unwrap_or(rest).to_owned() + "/");
+    match (place(table), place(bucket)) {
+        (Some(table), Some(bucket)) if table.starts_with(&bucket) || bucket.starts_with(&table) => {
+            Err(OpenError::Store(format!(
+                "TABLE_URL, BUCKET_URL: rows and objects need prefixes apart, such as s3://BUCKET/rows and \
+                 s3://BUCKET/objects; these are `{table}` and `{bucket}`"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A URL as it may be shown: without the password, which libpq takes in two places.
 pub(crate) fn shown(url: &str) -> String {
     let url = match url.split_once("password=") {
@@ -172,6 +187,21 @@ mod tests {
         if !cfg!(feature = "aws") {
             let left_out = "was left out when this program was built; build it with `--features aws`";
             assert_eq!(said("s3://x"), format!("TABLE_URL: `s3:` {left_out}"));
+        }
+    }
+
+    #[test]
+    fn rows_and_objects_are_kept_apart() {
+        for (table, bucket, apart) in [
+            ("s3://b/rows?region=x", "s3://b/objects", true),
+            ("s3://b/rows", "s3://b/rows2", true),
+            ("s3://b/log", "s3://c/log", true),
+            ("sqlite:x", "file:x", true),
+            ("s3://b/log?region=x", "s3://b/log?region=y", false),
+            ("s3://b", "s3://b/objects", false),
+            ("s3://b/log/rows", "s3://b/log", false),
+        ] {
+            assert_eq!(check_apart(table, bucket).is_ok(), apart, "{table} {bucket}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! A stack: where the three stores are, each with a name of its own on the servers that tests share.
 
-use crate::server;
+use crate::{optional_server, server};
 use tokio_postgres::NoTls;
 
 /// Settings of an installation on shared servers.
@@ -19,8 +19,13 @@ pub fn fresh() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/uuid").expect("Linux").replace('-', "")[..16].to_owned()
 }
 
-fn s3(name: &str) -> String {
-    format!("s3://stack-{name}/log?endpoint={}", server("DEZKY_TEST_S3"))
+/// Where objects are: Ceph, where a machine has it.
+pub fn objects() -> String {
+    optional_server("DEZKY_TEST_CEPH").unwrap_or_else(|| server("DEZKY_TEST_S3"))
+}
+
+fn s3(endpoint: &str, name: &str) -> String {
+    format!("s3://stack-{name}/log?endpoint={endpoint}")
 }
 
 fn sqs(name: &str) -> String {
@@ -37,21 +42,21 @@ impl Stack {
         let (before, after) = server.rsplit_once('/').expect("a URL with a database");
         let rest = after.split_once('?').map_or(String::new(), |(_, rest)| format!("?{rest}"));
         let postgres = format!("{before}/stack_{name}{rest}");
-        Self { table: postgres.clone(), bucket: s3(&name), queue: postgres }
+        Self { table: postgres.clone(), bucket: s3(&objects(), &name), queue: postgres }
     }
 
     /// Rows in DynamoDB, objects in S3, messages in SQS.
     pub fn dynamodb_s3_sqs() -> Self {
         let name = fresh();
         let table = format!("dynamodb://stack-{name}?endpoint={}", server("DEZKY_TEST_DYNAMODB"));
-        Self { table, bucket: s3(&name), queue: sqs(&name) }
+        Self { table, bucket: s3(&server("DEZKY_TEST_S3"), &name), queue: sqs(&name) }
     }
 
-    /// Rows and objects in S3, messages in SQS: no database.
-    pub fn s3_sqs() -> Self {
+    /// Rows and objects in this S3, messages in SQS: no database.
+    pub fn s3_sqs(endpoint: &str) -> Self {
         let name = fresh();
-        let table = s3(&name).replace("/log?", "/rows?");
-        Self { table, bucket: s3(&name), queue: sqs(&name) }
+        let table = s3(endpoint, &name).replace("/log?", "/rows?");
+        Self { table, bucket: s3(endpoint, &name), queue: sqs(&name) }
     }
 
     /// Makes the queues so that they hold a delivery for two seconds only: what a killed process had received

@@ -90,5 +90,5 @@ async fn a_log_on_dynamodb_s3_and_sqs() {
 
 #[tokio::test]
 async fn a_log_on_s3_and_sqs_without_a_database() {
-    walk(Stack::s3_sqs());
+    walk(Stack::s3_sqs(&stores::stack::objects()));
 }

@@ -9,23 +9,23 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// `doctor` fails with this line, and `up` ends with it.
+/// `doctor` finds the store of this setting unfit and says so, and `up` ends with the same line.
 fn refused(machine: &Machine, setting: &str, wanted: &str) {
-    let doctor = machine.run(&["doctor"]);
-    let text = said(&doctor);
-    assert_eq!(doctor.status.code(), Some(1), "{text}");
-    let line = text.lines().find(|line| line.contains(wanted));
-    assert!(
-        line.is_some_and(|line| line.contains("unfit") && line.contains(setting)),
-        "`{wanted}` of {setting} in {text}"
-    );
-    let json: serde_json::Value = serde_json::from_slice(&machine.run(&["doctor", "--json"]).stdout).unwrap();
-    assert_eq!(json["fit"], false);
+    let doctor = machine.run(&["doctor", "--json"]);
+    assert_eq!(doctor.status.code(), Some(1), "{}", said(&doctor));
+    let report: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    assert_eq!(report["fit"], false);
+    let section = report["settings"].as_array().unwrap().iter().find(|section| section["setting"] == setting).unwrap();
+    let unfit = section["findings"].as_array().unwrap().iter().find(|finding| finding["verdict"] == "unfit");
+    let finding = unfit.unwrap_or_else(|| panic!("{setting} is fit: {section}"));
+    let text = finding["seen"].as_str().unwrap();
+    assert!(text.contains(wanted) && finding["mend"].is_string(), "`{wanted}` is not in: {text}");
     if setting == "TABLE_URL" {
         let up = machine.run(&["up", "--listen", "127.0.0.1:0"]);
         let text = said(&up);
         assert_eq!(up.status.code(), Some(1), "{text}");
         assert!(text.starts_with("dezky: ") && text.lines().count() == 1 && text.contains(wanted), "{text}");
+        assert!(text.contains(setting), "{text}");
     }
 }
 
@@ -52,14 +52,14 @@ async fn hosts_that_are_not_there_are_named() {
     let gone = "the host `nonexistent.invalid` is not known (DNS)";
     for (stack, table) in [
         (&postgres, "postgres://dezky:secret@nonexistent.invalid/dezky".to_owned()),
-        (&dynamodb, "dynamodb://t?endpoint=http://nonexistent.invalid".to_owned()),
-        (&dynamodb, "s3://b/p?endpoint=http://nonexistent.invalid".to_owned()),
+        (&dynamodb, "dynamodb://table?endpoint=http://nonexistent.invalid".to_owned()),
+        (&dynamodb, "s3://bucket/p?endpoint=http://nonexistent.invalid".to_owned()),
     ] {
         refused(&with_table(stack, table), "TABLE_URL", gone);
     }
-    let bucket = Stack { bucket: "s3://b/p?endpoint=http://nonexistent.invalid".to_owned(), ..dynamodb.clone() };
+    let bucket = Stack { bucket: "s3://bucket/p?endpoint=http://nonexistent.invalid".to_owned(), ..dynamodb.clone() };
     refused(&Machine::on(bucket), "BUCKET_URL", gone);
-    let queue = Stack { queue: "sqs:http://nonexistent.invalid/0/q-?region=x".to_owned(), ..dynamodb };
+    let queue = Stack { queue: "sqs:http://nonexistent.invalid/000000000000/queue-?region=eu-central-1".to_owned(), ..dynamodb };
     refused(&Machine::on(queue), "QUEUE_URL", gone);
 }
 
@@ -78,7 +78,7 @@ async fn a_wrong_password_is_named_and_not_shown() {
 async fn neither_the_host_nor_a_function_serves_a_table_that_ignores_conditions() {
     let front = Front::before(&stores::server("DEZKY_TEST_S3")).await;
     front.next(usize::MAX, Manner::Deaf);
-    let good = Stack::s3_sqs();
+    let good = Stack::s3_sqs(&stores::server("DEZKY_TEST_S3"));
     let machine = Machine::on(good.clone());
     machine.done(&["migrate"]);
     let bad = with_table(&good, good.table.replace(&stores::server("DEZKY_TEST_S3"), &front.endpoint));
