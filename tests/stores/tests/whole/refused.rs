@@ -59,7 +59,10 @@ async fn hosts_that_are_not_there_are_named() {
     }
     let bucket = Stack { bucket: "s3://bucket/p?endpoint=http://nonexistent.invalid".to_owned(), ..dynamodb.clone() };
     refused(&Machine::on(bucket), "BUCKET_URL", gone);
-    let queue = Stack { queue: "sqs:http://nonexistent.invalid/000000000000/queue-?region=eu-central-1".to_owned(), ..dynamodb };
+    let queue = Stack {
+        queue: "sqs:http://nonexistent.invalid/000000000000/queue-?region=eu-central-1".to_owned(),
+        ..dynamodb
+    };
     refused(&Machine::on(queue), "QUEUE_URL", gone);
 }
 
