@@ -20,6 +20,7 @@ pub async fn signer(signer: &dyn Signer, ring: &KeyRing) -> Vec<Finding> {
         let mend = "checkpoints that it signs would not verify: add its public key to AUDIT_VERIFY_KEYS";
         Finding::unfit(CHECK, format!("no verifier here knows the key {id} ({alg})"), mend)
     } else {
-        Finding::good(CHECK, format!("the key {id} ({alg}) signs, and its signature verifies"))
+        let public = key.public_entry().map(|entry| format!("; verifiers take {entry}")).unwrap_or_default();
+        Finding::good(CHECK, format!("the key {id} ({alg}) signs, and its signature verifies{public}"))
     }]
 }

@@ -37,12 +37,19 @@ pub struct Machine {
     /// The stores.
     pub stack: Stack,
     data: tempfile::TempDir,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Machine {
     /// An empty directory.
     pub fn on(stack: Stack) -> Self {
-        Self { stack, data: tempfile::tempdir().expect("a folder") }
+        Self { stack, data: tempfile::tempdir().expect("a folder"), settings: Vec::new() }
+    }
+
+    /// A setting beside the stores.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((name, value.into()));
+        self
     }
 
     /// Its data directory.
@@ -54,6 +61,7 @@ impl Machine {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(dezky());
         command.args(arguments).arg("--data").arg(self.data()).envs(self.stack.environment());
+        command.envs(self.settings.iter().cloned());
         command
     }
 

@@ -1,6 +1,7 @@
 //! A stack: where the three stores are, each with a name of its own on the servers that tests share.
 
 use crate::{optional_server, server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::NoTls;
 
 /// Settings of an installation on shared servers.
@@ -30,6 +31,28 @@ fn s3(endpoint: &str, name: &str) -> String {
 
 fn sqs(name: &str) -> String {
     format!("sqs:{}/000000000000/stack-{name}-?region=eu-central-1&wait=0", server("DEZKY_TEST_SQS"))
+}
+
+/// Asks for a key, as an administrator would; this server looks at who asks, and not at the signature.
+///
+/// # Panics
+/// It makes none.
+pub async fn make_key(server: &str, spec: &str) -> String {
+    let address = server.trim_start_matches("http://");
+    let body = format!(r#"{{"KeySpec":"{spec}","KeyUsage":"SIGN_VERIFY"}}"#);
+    let scope = "Credential=test/20261125/eu-central-1/kms/aws4_request, SignedHeaders=host, Signature=0";
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: TrentService.CreateKey\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nAuthorization: AWS4-HMAC-SHA256 {scope}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server");
+    stream.write_all(request.as_bytes()).await.expect("the server");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the server");
+    let id = answer.split(r#""KeyId":"#).nth(1).and_then(|rest| rest.split('"').nth(1));
+    id.unwrap_or_else(|| panic!("no key was made: {answer}")).to_owned()
 }
 
 impl Stack {

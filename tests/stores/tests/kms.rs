@@ -1,4 +1,4 @@
-//! The signer on KMS. The keys and signatures were made with OpenSSL, over `message`; real KMS was never asked.
+//! The signer on KMS. The keys and signatures were made with OpenSSL, over `message`; a KMS that runs here is asked as well, AWS's never.
 
 use crate::scripted::{Answer, Scripted};
 use adapters_aws::KmsSigner;
@@ -98,33 +98,13 @@ async fn bad_days_say_what_to_mend() {
     assert!(nowhere.contains("KEY_URL: at AWS it takes a region"), "{nowhere}");
 }
 
-/// Asks for a key, as an administrator would; this server looks at who asks, and not at the signature.
-async fn make_key(server: &str, spec: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let address = server.trim_start_matches("http://");
-    let body = format!(r#"{{"KeySpec":"{spec}","KeyUsage":"SIGN_VERIFY"}}"#);
-    let scope = "Credential=test/20261125/eu-central-1/kms/aws4_request, SignedHeaders=host, Signature=0";
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: TrentService.CreateKey\r\n\
-         Content-Type: application/x-amz-json-1.1\r\nAuthorization: AWS4-HMAC-SHA256 {scope}\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let id = answer.split(r#""KeyId":"#).nth(1).and_then(|rest| rest.split('"').nth(1));
-    id.unwrap_or_else(|| panic!("no key was made: {answer}")).to_owned()
-}
-
 #[tokio::test]
 async fn keys_that_stay_where_they_are_sign() {
     let server = stores::server("DEZKY_TEST_KMS");
     for (spec, algorithm) in
         [("ECC_NIST_P256", Algorithm::EcdsaP256Sha256), ("ECC_NIST_EDWARDS25519", Algorithm::Ed25519)]
     {
-        let url = format!("kms:{}?endpoint={server}&region=eu-central-1", make_key(&server, spec).await);
+        let url = format!("kms:{}?endpoint={server}&region=eu-central-1", stores::stack::make_key(&server, spec).await);
         let signer = KmsSigner::connect("AUDIT_SIGNING_KEY", &url, algorithm).await.unwrap();
         gateways::a_signature_verifies_with_its_key_only(&signer).await;
         let ring = domain::keys::KeyRing::of(ports::Signer::verify_key(&signer));
