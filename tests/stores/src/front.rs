@@ -22,8 +22,8 @@ pub enum Manner {
 #[derive(Default)]
 struct State {
     requests: Vec<String>,
-    /// The next requests meet these; all others are passed on.
-    next: Option<(usize, Manner)>,
+    /// After so many requests so many meet this; all others are passed on.
+    next: Option<(usize, usize, Manner)>,
 }
 
 /// A front that lives as long as the runtime of its test.
@@ -54,7 +54,12 @@ impl Front {
 
     /// Treats the next requests in this manner.
     pub fn next(&self, requests: usize, manner: Manner) {
-        self.lock().next = Some((requests, manner));
+        self.after(0, requests, manner);
+    }
+
+    /// Passes on some requests first, then treats the next in this manner.
+    pub fn after(&self, passed: usize, requests: usize, manner: Manner) {
+        self.lock().next = Some((passed, requests, manner));
     }
 
     /// The first lines of all requests since it was asked last.
@@ -78,7 +83,11 @@ async fn serve(mut client: TcpStream, server: &str, state: &Mutex<State>) -> Opt
         let mut state = state.lock().expect("no holder panics");
         state.requests.push(head.lines().next().unwrap_or_default().to_owned());
         match &mut state.next {
-            Some((left, manner)) if *left > 0 => {
+            Some((passed, ..)) if *passed > 0 => {
+                *passed -= 1;
+                Manner::Forwards
+            }
+            Some((_, left, manner)) if *left > 0 => {
                 *left -= 1;
                 *manner
             }

@@ -2,6 +2,7 @@
 
 mod demo;
 mod refused;
+mod weather;
 
 use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
