@@ -161,8 +161,14 @@ async fn a_table_that_was_fit_is_asked_again_after_a_day() {
 
 #[tokio::test]
 async fn who_may_not_write_reads_and_who_gets_no_answer_asks_again() {
-    let reader = admission(Arc::new(bad(Fault::ReadOnly)), None, &clock());
+    let read_only = Arc::new(bad(Fault::ReadOnly));
+    let reader = admission(read_only.clone(), None, &clock());
     assert_eq!(reader.get(&Key::new("p", "s")).await, Ok(None));
+    // A refusal that passes is no admission: writes are still raced for.
+    assert!(matches!(reader.put(&Key::new("p", "s"), vec![1], Condition::Any).await, Err(TableError::Rejected(_))));
+    read_only.2.store(false, Ordering::SeqCst);
+    reader.put(&Key::new("p", "s"), vec![1], Condition::Any).await.unwrap();
+    assert!(read_only.0.get(&Key::new("_probe#fit", "at")).await.unwrap().is_some(), "it was raced before");
     let silent = Arc::new(bad(Fault::Silent));
     let table = admission(silent.clone(), None, &clock());
     assert!(matches!(table.get(&Key::new("p", "s")).await, Err(TableError::Unavailable(_))));

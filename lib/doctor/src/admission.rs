@@ -6,6 +6,7 @@ use domain::hash::hex;
 use domain::time::Timestamp;
 use ports::{Clock, Condition, Finding, Ids, Key, KeyRange, Order, Probe, Row, Table, TableError, Verdict, Version};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::OnceCell;
 
 /// For how long a table that was found fit is not asked again by programs that start often, in
@@ -20,33 +21,52 @@ pub struct Admission {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     passed: OnceCell<Result<(), String>>,
+    /// Set where this process may read and may not write: then it was not asked, and reads only.
+    reads_only: AtomicBool,
 }
 
 impl Admission {
     /// Asks nothing yet.
     pub fn new(table: Arc<dyn Table>, probe: Option<Arc<dyn Probe>>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self { table, probe, clock, ids, passed: OnceCell::new() }
+        Self { table, probe, clock, ids, passed: OnceCell::new(), reads_only: AtomicBool::new(false) }
     }
 
     /// Admits the table as a program does that starts for a single request: where it was found fit within
-    /// a day, one read is all. Who may not write cannot ask, and can do no harm.
+    /// a day, one read is all.
     ///
     /// # Errors
-    /// [`TableError::Rejected`] for a table that is not fit, or whatever it answered instead of an answer.
+    /// [`TableError::Rejected`] for a table that is not fit or may not be written, or whatever it answered
+    /// instead of an answer.
     pub async fn admit(&self) -> Result<(), TableError> {
         let asked = self.passed.get_or_try_init(|| async {
             if self.was_fit().await? {
                 return Ok(Ok(()));
             }
             let may = Key::new(format!("_probe#{}", hex(&self.ids.nonce())), "may");
-            match self.table.put(&may, vec![1], Condition::Absent).await {
-                Err(TableError::Rejected(_)) => return Ok(Ok(())),
-                Err(error) => return Err(error),
-                Ok(version) => drop(self.table.delete(&may, &version).await),
-            }
+            let version = self.table.put(&may, vec![1], Condition::Absent).await?;
+            // Left behind it harms nobody.
+            let _ = self.table.delete(&may, &version).await;
             self.ask().await
         });
         asked.await?.clone().map_err(TableError::Rejected)
+    }
+
+    /// The same for who reads: who may not write cannot ask, and can do no harm.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`], but for a table that may not be written.
+    pub async fn admit_reader(&self) -> Result<(), TableError> {
+        if self.reads_only.load(Ordering::Relaxed) && !self.passed.initialized() {
+            return Ok(());
+        }
+        let refused = match self.admit().await {
+            Err(refused @ TableError::Rejected(_)) if !self.passed.initialized() => refused,
+            admitted => return admitted,
+        };
+        // It is the write that was refused, and not everything.
+        self.table.get(&word()).await.map_err(|_| refused)?;
+        self.reads_only.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The same, asking anew whatever was found before.
@@ -99,7 +119,7 @@ fn word() -> Key {
 #[async_trait]
 impl Table for Admission {
     async fn get(&self, key: &Key) -> Result<Option<Row>, TableError> {
-        self.admit().await?;
+        self.admit_reader().await?;
         self.table.get(key).await
     }
 
@@ -120,12 +140,12 @@ impl Table for Admission {
         order: Order,
         limit: usize,
     ) -> Result<Vec<Row>, TableError> {
-        self.admit().await?;
+        self.admit_reader().await?;
         self.table.query(partition, range, order, limit).await
     }
 
     async fn get_many(&self, keys: Vec<Key>) -> Result<Vec<Option<Row>>, TableError> {
-        self.admit().await?;
+        self.admit_reader().await?;
         self.table.get_many(keys).await
     }
 

@@ -3,6 +3,9 @@
 
 use ports::{Bucket, BucketError, Finding};
 
+/// Bytes of the object: small, since where objects are locked it stays.
+const SIZE: usize = 4_000;
+
 /// Everything. `token` names this run.
 pub async fn bucket(first: &dyn Bucket, second: &dyn Bucket, token: &str) -> Vec<Finding> {
     let prefix = format!("_probe/{token}");
@@ -17,7 +20,7 @@ type Trip<T> = Result<T, (&'static str, BucketError)>;
 async fn trip(first: &dyn Bucket, second: &dyn Bucket, prefix: &str) -> Trip<Vec<Finding>> {
     let at = |check: &'static str| move |error| (check, error);
     let key = |name: &str| format!("{prefix}/{name}");
-    let bytes: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    let bytes: Vec<u8> = (0..=255).cycle().take(SIZE).collect();
     first.put(&key("b"), &bytes).await.map_err(at("put"))?;
     first.put(&key("b"), &bytes).await.map_err(at("put"))?;
     first.put(&key("a-1"), b"1").await.map_err(at("put"))?;
@@ -41,7 +44,7 @@ async fn trip(first: &dyn Bucket, second: &dyn Bucket, prefix: &str) -> Trip<Vec
         ("range", range.as_deref() == Some(&bytes[256..768]), "a part of an object is read alone"),
         (
             "head",
-            head.is_some_and(|meta| meta.size == 300_000) && missing.is_none(),
+            head.is_some_and(|meta| meta.size == SIZE as u64) && missing.is_none(),
             "an object's length is known, and none is no error",
         ),
         (

@@ -33,19 +33,24 @@ pub async fn table(first: &dyn Table, second: &dyn Table, token: &str) -> Vec<Fi
 /// The table did not answer, so that nothing is known.
 pub async fn races(first: &dyn Table, second: &dyn Table, token: &str) -> Result<Vec<Finding>, TableError> {
     let key = Key::new(partition(token), "race");
-    let created = race(first, second, &key, &Condition::Absent).await;
+    let raced = raced(first, second, &key).await;
+    remove(first, &key).await;
+    raced
+}
+
+async fn raced(first: &dyn Table, second: &dyn Table, key: &Key) -> Result<Vec<Finding>, TableError> {
+    let created = race(first, second, key, &Condition::Absent).await;
     let mut findings = vec![won("create, raced by 16", "creates of one row", &created)?];
-    let Some(row) = first.get(&key).await? else {
+    let Some(row) = first.get(key).await? else {
         findings.push(Finding::unfit("replace, raced by 16", "the row that was created is not there", NO_TABLE));
         return Ok(findings);
     };
-    let replaced = race(first, second, &key, &Condition::Unchanged(row.version.clone())).await;
+    let replaced = race(first, second, key, &Condition::Unchanged(row.version.clone())).await;
     findings.push(won("replace, raced by 16", "replacements of one version", &replaced)?);
-    let stale = second.put(&key, b"stale".to_vec(), Condition::Unchanged(row.version.clone())).await;
+    let stale = second.put(key, b"stale".to_vec(), Condition::Unchanged(row.version.clone())).await;
     findings.push(refused("stale replace", "a write over a version that is gone", stale.map(drop))?);
-    let stale = second.delete(&key, &row.version).await;
+    let stale = second.delete(key, &row.version).await;
     findings.push(refused("stale delete", "a delete of a version that is gone", stale)?);
-    remove(first, &key).await;
     Ok(findings)
 }
 

@@ -3,6 +3,7 @@
 use crate::kept::{self, Kept};
 use crate::open::{Makes, OpenError, Reach};
 use crate::settings::Settings;
+use crate::signing::signing;
 use crate::stores::{self, Wait};
 use adapters_local::{RandomIds, SystemClock};
 use doctor::{Report, Section};
@@ -16,53 +17,63 @@ const PROBE_QUEUE: &str = "probe";
 /// Asks all stores, and the signer. What it writes is taken away again.
 ///
 /// # Errors
-/// Settings that name no store: then there is nothing to ask.
+/// Settings that name no store, or a data directory that cannot be used: then there is nothing to ask.
 pub async fn examine(settings: &Settings, makes: Makes) -> Result<Report, OpenError> {
     let (ids, clock): (RandomIds, Arc<dyn Clock>) = (RandomIds, Arc::new(SystemClock));
-    let kept = kept::read(settings, makes, Reach::All, &ids).await?;
+    let kept = kept::read(settings, makes, Reach::All, &ids)?;
     let token = hex(&ids.nonce());
     let report = Report(vec![
-        table(&kept, clock.as_ref(), &token).await?,
-        bucket(&kept, clock.as_ref(), &token).await?,
-        queue(&kept, &clock, &token).await?,
-        Section {
-            setting: "AUDIT_SIGNING_KEY",
-            value: kept.signer.algorithm().as_str().to_owned(),
-            findings: doctor::signer(kept.signer.as_ref(), &kept.ring).await,
-        },
+        section("TABLE_URL", stores::shown(&kept.table_url), table(&kept, clock.as_ref(), &token).await),
+        section("BUCKET_URL", stores::shown(&kept.bucket_url), bucket(&kept, clock.as_ref(), &token).await),
+        section("QUEUE_URL", stores::shown(&kept.queue_url), queue(&kept, &clock, &token).await),
+        section("AUDIT_SIGNING_KEY", kept.algorithm.as_str().to_owned(), signer(&kept).await),
     ]);
     kept.complete()?;
     Ok(report)
 }
 
-async fn table(kept: &Kept, clock: &dyn Clock, token: &str) -> Result<Section, OpenError> {
+/// What cannot even be opened is a finding like any other, so that the others are asked all the same.
+fn section(setting: &'static str, value: String, found: Result<Vec<Finding>, OpenError>) -> Section {
+    let findings = found.unwrap_or_else(|error| vec![Finding::unfit("open", error.to_string(), AGAIN)]);
+    Section { setting, value, findings }
+}
+
+const AGAIN: &str = "mend that, and ask again";
+
+async fn table(kept: &Kept, clock: &dyn Clock, token: &str) -> Result<Vec<Finding>, OpenError> {
     let open = || stores::table(&kept.table_url, Wait::Here);
     // Two of everything: what one connection writes, the other must see.
     let (first, second) = (open()?, open()?);
     let mut findings = doctor::table(first.port.as_ref(), second.port.as_ref(), token).await;
     probed(first.probe.as_deref(), clock, &mut findings).await;
-    Ok(Section { setting: "TABLE_URL", value: stores::shown(&kept.table_url), findings })
+    Ok(findings)
 }
 
-async fn bucket(kept: &Kept, clock: &dyn Clock, token: &str) -> Result<Section, OpenError> {
+async fn bucket(kept: &Kept, clock: &dyn Clock, token: &str) -> Result<Vec<Finding>, OpenError> {
     let open = || stores::bucket(&kept.bucket_url);
     let (first, second) = (open()?, open()?);
     let mut findings = doctor::bucket(first.port.as_ref(), second.port.as_ref(), token).await;
     probed(first.probe.as_deref(), clock, &mut findings).await;
-    Ok(Section { setting: "BUCKET_URL", value: stores::shown(&kept.bucket_url), findings })
+    Ok(findings)
 }
 
-async fn queue(kept: &Kept, clock: &Arc<dyn Clock>, token: &str) -> Result<Section, OpenError> {
+async fn queue(kept: &Kept, clock: &Arc<dyn Clock>, token: &str) -> Result<Vec<Finding>, OpenError> {
     let open = |name| stores::queue(&kept.queue_url, name, clock, Wait::Here);
     let (events, checkpoints, own) = (open("events")?, open("checkpoints")?, open(PROBE_QUEUE)?);
     let mut findings = doctor::queue(own.port.queue.as_ref(), token).await;
     probed(events.probe.as_deref(), clock.as_ref(), &mut findings).await;
     // The same store: what is said of its clock and its manners was said, what is said of the queue was not.
     if let Some(probe) = checkpoints.probe.as_deref() {
-        let also = probe.findings().await;
-        findings.extend(also.into_iter().filter(|finding| finding.verdict != Verdict::Good));
+        let also = probe.findings().await.into_iter().filter(|finding| finding.verdict != Verdict::Good);
+        let fresh: Vec<Finding> = also.filter(|finding| !findings.contains(finding)).collect();
+        findings.extend(fresh);
     }
-    Ok(Section { setting: "QUEUE_URL", value: stores::shown(&kept.queue_url), findings })
+    Ok(findings)
+}
+
+async fn signer(kept: &Kept) -> Result<Vec<Finding>, OpenError> {
+    let (signer, ring) = signing(kept, Reach::All).await?;
+    Ok(doctor::signer(signer.as_ref(), &ring).await)
 }
 
 async fn probed(probe: Option<&dyn Probe>, clock: &dyn Clock, findings: &mut Vec<Finding>) {

@@ -3,21 +3,26 @@
 
 use crate::open::{Makes, OpenError, Reach};
 use crate::settings::{IssuerKey, KeySource, Settings};
+use crate::signing::needs_key;
 use crate::stores::check_apart;
-use domain::keys::{KeyRing, RingKey, SigningKey};
+use domain::keys::{Algorithm, KeyRing};
 use domain::names::ChainName;
 use handlers::{Grant, Issuer, TrustedIssuer};
-use ports::{Ids, Signer};
-use std::sync::Arc;
+use ports::Ids;
 
 #[cfg(feature = "local")]
-use {adapters_local::DataDirectory, domain::hash::Hash};
+use {adapters_local::DataDirectory, domain::hash::Hash, domain::keys::SigningKey};
 
 /// What is kept.
 pub(crate) struct Kept {
     pub(crate) chain: ChainName,
-    pub(crate) signer: Arc<dyn Signer>,
-    pub(crate) ring: KeyRing,
+    /// What signs; `None` where nobody who reads this does.
+    pub(crate) key: Option<KeySource>,
+    pub(crate) algorithm: Algorithm,
+    /// Keys that are taken when verifying, beside the one that signs.
+    pub(crate) verify_keys: KeyRing,
+    /// Whether the directory was new, so that all keys were made.
+    pub(crate) made_keys: bool,
     pub(crate) cursor_key: [u8; 32],
     /// Whose tokens are taken.
     pub(crate) issuer: Option<TrustedIssuer>,
@@ -28,11 +33,6 @@ pub(crate) struct Kept {
     pub(crate) open_to_others: bool,
     #[cfg(feature = "local")]
     data: Option<DataDirectory>,
-}
-
-/// Whether somebody signs, or holds the log against signatures: they all read the copies.
-pub(crate) fn needs_key(reach: Reach) -> bool {
-    reach.has(&[Grant::Sign, Grant::BucketRead])
 }
 
 impl Kept {
@@ -48,11 +48,11 @@ impl Kept {
 
 /// Reads all of it.
 #[cfg(feature = "local")]
-pub(crate) async fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &dyn Ids) -> Result<Kept, OpenError> {
+pub(crate) fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &dyn Ids) -> Result<Kept, OpenError> {
     // Whoever makes a log and everything with it has a directory, if only for what it leaves there.
     let makes_all = makes == Makes::Log && matches!(reach, Reach::All);
     if !makes_all && missing(settings, reach).is_empty() {
-        return from_settings(settings, reach).await;
+        return from_settings(settings, reach);
     }
     let data = match makes {
         Makes::Log => DataDirectory::open(&settings.data)?,
@@ -81,12 +81,13 @@ pub(crate) async fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &
         Some(key) => key.clone(),
         None => IssuerKey::Secret(data.replaceable_key("issuer.hex", ids)?),
     };
-    let (signer, ring) = signer(settings, key, needs_key).await?;
     let kept = Kept {
         issuer: Some(trusted(&chain, &issuer_key)?),
         chain,
-        signer,
-        ring,
+        key,
+        algorithm: settings.algorithm,
+        verify_keys: settings.verify_keys.clone(),
+        made_keys: data.is_new(),
         cursor_key,
         table_url: settings.table_url.clone().unwrap_or_else(|| data.table_url()),
         bucket_url: settings.bucket_url.clone().unwrap_or_else(|| data.bucket_url()),
@@ -100,8 +101,8 @@ pub(crate) async fn read(settings: &Settings, makes: Makes, reach: Reach, ids: &
 
 /// Reads all of it.
 #[cfg(not(feature = "local"))]
-pub(crate) async fn read(settings: &Settings, _: Makes, reach: Reach, _: &dyn Ids) -> Result<Kept, OpenError> {
-    from_settings(settings, reach).await
+pub(crate) fn read(settings: &Settings, _: Makes, reach: Reach, _: &dyn Ids) -> Result<Kept, OpenError> {
+    from_settings(settings, reach)
 }
 
 /// What settings must give where no directory keeps it, and this reach needs.
@@ -123,7 +124,7 @@ fn missing(settings: &Settings, reach: Reach) -> Vec<&'static str> {
     .collect()
 }
 
-async fn from_settings(settings: &Settings, reach: Reach) -> Result<Kept, OpenError> {
+fn from_settings(settings: &Settings, reach: Reach) -> Result<Kept, OpenError> {
     let missing = missing(settings, reach);
     let (Some(chain), Some(table_url), Some(bucket_url), Some(queue_url), true) = (
         settings.chain.clone(),
@@ -135,13 +136,14 @@ async fn from_settings(settings: &Settings, reach: Reach) -> Result<Kept, OpenEr
         return Err(OpenError::Missing(missing));
     };
     check_apart(&table_url, &bucket_url)?;
-    let (signer, ring) = signer(settings, settings.signing_key.clone(), needs_key(reach)).await?;
     let issuer = settings.issuer_key.as_ref().map(|key| trusted(&chain, key)).transpose()?;
     Ok(Kept {
         issuer,
         chain,
-        signer,
-        ring,
+        key: settings.signing_key.clone(),
+        algorithm: settings.algorithm,
+        verify_keys: settings.verify_keys.clone(),
+        made_keys: false,
         cursor_key: settings.cursor_key.unwrap_or_default(),
         table_url,
         bucket_url,
@@ -187,35 +189,4 @@ fn trusted(chain: &ChainName, key: &IssuerKey) -> Result<TrustedIssuer, OpenErro
 
 fn issuer_name(chain: &ChainName) -> String {
     format!("dezky:{chain}")
-}
-
-/// What signs, and the ring of all keys that verify.
-async fn signer(
-    settings: &Settings,
-    key: Option<KeySource>,
-    needs_key: bool,
-) -> Result<(Arc<dyn Signer>, KeyRing), OpenError> {
-    let mut ring = settings.verify_keys.clone();
-    let signer: Arc<dyn Signer> = match key {
-        Some(KeySource::Secret(key)) => Arc::new(adapters_local::KeySigner::new(key)),
-        #[cfg(feature = "aws")]
-        Some(KeySource::Kms(url)) => {
-            let signer = adapters_aws::KmsSigner::connect("AUDIT_SIGNING_KEY", &url, settings.algorithm).await;
-            Arc::new(signer.map_err(OpenError::url)?)
-        }
-        #[cfg(not(feature = "aws"))]
-        Some(KeySource::Kms(_)) => {
-            let text =
-                "AUDIT_SIGNING_KEY: `kms:` was left out when this program was built; build it with `--features aws`";
-            return Err(OpenError::Store(text.to_owned()));
-        }
-        // Never asked: without the grant to sign no function reaches its signer.
-        None => {
-            return Ok((Arc::new(adapters_local::KeySigner::new(SigningKey::new(settings.algorithm, [0; 32]))), ring));
-        }
-    };
-    if needs_key {
-        ring.add(RingKey { key: signer.verify_key(), from_seq: 1, to_seq: u64::MAX });
-    }
-    Ok((signer, ring))
 }

@@ -6,6 +6,7 @@ mod kept;
 mod migrate;
 mod open;
 mod settings;
+mod signing;
 mod stores;
 
 pub use examine::examine;

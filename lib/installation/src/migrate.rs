@@ -11,10 +11,11 @@ use adapters_local::RandomIds;
 /// # Errors
 /// What a store says against it.
 pub async fn migrate(settings: &Settings) -> Result<Vec<String>, OpenError> {
-    let kept = kept::read(settings, Makes::Log, Reach::All, &RandomIds).await?;
+    let kept = kept::read(settings, Makes::Log, Reach::All, &RandomIds)?;
     let mut done = Vec::new();
-    done.push(table(&kept.table_url).await?);
+    // The bucket before the table: where both are in one, its own URL says how it is to be made.
     done.push(bucket(&kept.bucket_url).await?);
+    done.push(table(&kept.table_url).await?);
     done.extend(queues(&kept.queue_url).await?);
     kept.complete()?;
     Ok(done)
@@ -33,8 +34,8 @@ async fn table(url: &str) -> Result<String, OpenError> {
         }
         #[cfg(feature = "aws")]
         "s3" => {
-            let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
-            bucket.create().await.map_err(|error| OpenError::Store(error.to_string()))?;
+            let table = adapters_aws::S3Table::open(SETTING, url).map_err(OpenError::url)?;
+            table.create().await.map_err(OpenError::Store)?;
             Ok(there(SETTING, "the bucket is there"))
         }
         _ => crate::stores::table(url, crate::stores::Wait::Here).map(|_| there(SETTING, "needs nothing made")),
@@ -47,7 +48,7 @@ async fn bucket(url: &str) -> Result<String, OpenError> {
         #[cfg(feature = "aws")]
         "s3" => {
             let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
-            bucket.create().await.map_err(|error| OpenError::Store(error.to_string()))?;
+            bucket.create().await.map_err(OpenError::Store)?;
             Ok(there(SETTING, "the bucket is there"))
         }
         _ => crate::stores::bucket(url).map(|_| there(SETTING, "needs nothing made")),

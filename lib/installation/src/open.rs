@@ -1,7 +1,8 @@
 //! Settings become a hub.
 
-use crate::kept::{self, Kept, needs_key};
+use crate::kept::{self, Kept};
 use crate::settings::Settings;
+use crate::signing::{needs_key, signing};
 use crate::stores::{self, Wait};
 use adapters_local::{DiskLog, RandomIds, SystemClock};
 use doctor::Admission;
@@ -63,7 +64,7 @@ impl Installation {
         if !self.networked {
             return Ok(());
         }
-        match self.admission.admit().await {
+        match self.admission.admit_reader().await {
             Err(error @ TableError::Rejected(_)) => Err(error),
             _ => Ok(()),
         }
@@ -171,7 +172,8 @@ pub async fn open(settings: &Settings, makes: Makes) -> Result<Installation, Ope
 pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result<Installation, OpenError> {
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let kept = kept::read(settings, makes, reach, ids.as_ref()).await?;
+    let kept = kept::read(settings, makes, reach, ids.as_ref())?;
+    let (signer, ring) = signing(&kept, reach).await?;
     let queue = |name, any_of| stores::queue(&reach.url(any_of, &kept.queue_url), name, &clock, reach.wait());
     let events = [Grant::EventsSend, Grant::EventsReceive, Grant::DeadLettersReceive];
     let QueuePair { queue: events, dead_letters } = queue("events", &events)?.port;
@@ -188,8 +190,8 @@ pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result
         dead_letters,
         checkpoint_requests,
         clock,
-        signer: kept.signer.clone(),
-        ring: kept.ring.clone(),
+        signer,
+        ring,
         cursor_key: kept.cursor_key,
         ids,
         // Blocks are packed and checked by those who need the key, too.

@@ -143,10 +143,20 @@ fn not_here(setting: &'static str, unknown: &str, known: &[&str]) -> OpenError {
 
 /// Refuses a table and a bucket of objects in one place: each would list what is the other's.
 pub(crate) fn check_apart(table: &str, bucket: &str) -> Result<(), OpenError> {
-    let place =
-        |url: &str| url.strip_prefix("s3://").map(|rest| rest.split('?').next().unwrap_or(rest).to_owned() + "/");
+    // Place, and who is asked for it.
+    let place = |url: &str| {
+        let (path, parameters) = url.strip_prefix("s3:")?.trim_start_matches('/').split_once('?').unwrap_or_default();
+        let (path, parameters) = match path {
+            "" => (url.strip_prefix("s3:")?.trim_start_matches('/'), ""),
+            path => (path, parameters),
+        };
+        let endpoint = parameters.split('&').find(|parameter| parameter.starts_with("endpoint="));
+        Some((path.trim_end_matches('/').to_owned() + "/", endpoint.unwrap_or_default().to_owned()))
+    };
     match (place(table), place(bucket)) {
-        (Some(table), Some(bucket)) if table.starts_with(&bucket) || bucket.starts_with(&table) => {
+        (Some((table, here)), Some((bucket, there)))
+            if here == there && (table.starts_with(&bucket) || bucket.starts_with(&table)) =>
+        {
             Err(OpenError::Store(format!(
                 "TABLE_URL, BUCKET_URL: rows and objects need prefixes apart, such as s3://BUCKET/rows and \
                  s3://BUCKET/objects; these are `{table}` and `{bucket}`"
@@ -156,21 +166,16 @@ pub(crate) fn check_apart(table: &str, bucket: &str) -> Result<(), OpenError> {
     }
 }
 
-/// A URL as it may be shown: without the password, which libpq takes in two places.
+/// A URL as it may be shown: without the password, which libpq takes in two places, and with any
+/// character in it.
 pub(crate) fn shown(url: &str) -> String {
-    let url = match url.split_once("password=") {
-        Some((before, rest)) => format!("{before}password=***{}", rest.find('&').map_or("", |end| &rest[end..])),
-        None => url.to_owned(),
-    };
-    let url = url.as_str();
-    let Some((before, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{before}://{name}:***@{host}{}", &rest[end..])
-        }
-        _ => url.to_owned(),
+    let mut pieces = url.split("password=");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let url = pieces.fold(first, |text, rest| text + "password=***" + rest.find('&').map_or("", |end| &rest[end..]));
+    let Some((scheme, rest)) = url.split_once("://") else { return url };
+    match rest.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host))) {
+        Some((name, host)) => format!("{scheme}://{name}:***@{host}"),
+        None => url,
     }
 }
 
@@ -200,6 +205,9 @@ mod tests {
             ("s3://b/log?region=x", "s3://b/log?region=y", false),
             ("s3://b", "s3://b/objects", false),
             ("s3://b/log/rows", "s3://b/log", false),
+            ("s3://b/log/", "s3:b/log/objects", false),
+            ("s3://b/log?endpoint=x", "s3://b/log?region=z&endpoint=y", true),
+            ("s3://b/log?endpoint=x", "s3://b/log?region=z&endpoint=x", false),
         ] {
             assert_eq!(check_apart(table, bucket).is_ok(), apart, "{table} {bucket}");
         }
@@ -211,6 +219,8 @@ mod tests {
             ("postgres://u:p@w@h:5/db?x=1", "postgres://u:***@h:5/db?x=1"),
             ("postgres://u@h/db", "postgres://u@h/db"),
             ("postgres://u:p@h", "postgres://u:***@h"),
+            ("postgres://u:p/q?r@h:5/db", "postgres://u:***@h:5/db"),
+            ("postgres://h/db?password=p&x=1&password=q", "postgres://h/db?password=***&x=1&password=***"),
             ("postgres:///db?password=p&host=h", "postgres:///db?password=***&host=h"),
             ("sqlite:/a/b@c:d", "sqlite:/a/b@c:d"),
             ("s3://b/p?endpoint=http://h:1", "s3://b/p?endpoint=http://h:1"),

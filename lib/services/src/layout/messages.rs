@@ -19,7 +19,7 @@ pub fn pack(drafts: &[Draft]) -> Vec<String> {
     let mut bodies = Vec::new();
     let mut body = HEAD.to_owned();
     for draft in drafts {
-        let event = String::from_utf8(draft.canonical()).expect("canonical JSON is UTF-8");
+        let event = plain(&String::from_utf8(draft.canonical()).expect("canonical JSON is UTF-8"));
         if body.len() > HEAD.len() {
             if body.len() + 1 + event.len() + TAIL.len() > MAX_BODY_BYTES {
                 bodies.push(body + TAIL);
@@ -34,6 +34,13 @@ pub fn pack(drafts: &[Draft]) -> Vec<String> {
         bodies.push(body + TAIL);
     }
     bodies
+}
+
+/// The same JSON without the characters that SQS refuses, and without the one by which its adapter would
+/// escape them: a platform may hand a message to a function by itself, past every adapter. They can only
+/// stand in strings, where JSON has a way to write them.
+fn plain(json: &str) -> String {
+    json.replace('\u{e000}', "\\ue000").replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
 }
 
 /// One event of a message: good, or why not.
@@ -93,4 +100,33 @@ pub fn checkpoint_reason(body: &str) -> Reason {
         .ok()
         .and_then(|value| Reason::new(value.as_object()?.get("reason")?.as_str()?))
         .unwrap_or(Reason::Threshold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no adapter unpacks arrives as it was sent: SQS takes every body as it is.
+    #[test]
+    fn bodies_have_no_character_that_a_queue_refuses_or_escapes() {
+        let odd = "\u{ffff}\u{fffe}\u{e000}\u{1f600}\u{fffd}\\ue000\u{7f}\u{1}\n";
+        let nothing = ["actorEmail", "actorId", "actorIp", "externalId", "partnerSlug", "resourceId", "tenantSlug"];
+        let mut event = Object::of([
+            ("action", "file.shared".into()),
+            ("actorType", "user".into()),
+            ("at", "2026-11-02T08:15:00.000Z".into()),
+            ("id", "018f3c5e-7b1a-7000-8000-000000000001".into()),
+            ("metadata", Object::of([]).into()),
+            ("outcome", "success".into()),
+            ("resourceName", odd.into()),
+            ("resourceType", "file".into()),
+            ("source", "platform-api".into()),
+        ]);
+        nothing.into_iter().for_each(|name| event.insert(name, Value::Null));
+        let draft = complete_draft(event).expect("an event");
+        let bodies = pack(&[draft.clone()]);
+        let refused = |c: char| matches!(c, '\u{e000}' | '\u{fffe}' | '\u{ffff}' | '\u{0}'..='\u{1f}');
+        assert!(bodies.len() == 1 && !bodies[0].contains(refused), "{}", bodies[0].escape_debug());
+        assert_eq!(unpack(&bodies[0]), [Ok(draft)]);
+    }
 }
