@@ -36,12 +36,16 @@ impl Drop for Up {
     }
 }
 
-/// Posts events one by one; each is acknowledged when this returns.
+/// Events of one post: a kill right after it meets an appender at work.
+const AT_ONCE: usize = 20;
+
+/// Posts events, some at once; all are acknowledged when this returns.
 fn post(machine: &Machine, up: &Up, numbers: std::ops::Range<usize>) {
     let token = machine.done(&["token", "--role", "service", "--scope", "record:ocis"]);
     let file = machine.data().join("one.json");
     for n in numbers {
-        std::fs::write(&file, event(n)).unwrap();
+        let events: Vec<String> = (n * AT_ONCE..(n + 1) * AT_ONCE).map(event).collect();
+        std::fs::write(&file, events.join("\n")).unwrap();
         let mut command = std::process::Command::new(stores::program::dezky());
         command.args(["record", "--file", file.to_str().unwrap(), "--url", &up.url, "--token", token.trim()]);
         let output = command.output().unwrap();
@@ -64,7 +68,7 @@ async fn killed_and_started_again(stack: Stack) {
     up.kill();
     let up = Up::start(&machine);
     post(&machine, &up, POSTED[2].clone());
-    let wanted = demo + 12;
+    let wanted = demo + 12 * AT_ONCE as u64;
     machine.stack.end_holds().await;
     let found =
         (0..MAX_ASKED).map(|_| machine.verified()).find(|(status, events)| status != "intact" || *events >= wanted);

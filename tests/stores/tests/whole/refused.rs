@@ -76,6 +76,46 @@ async fn a_wrong_password_is_named_and_not_shown() {
     assert!(!said(&machine.run(&["doctor"])).contains("open-sesame"));
 }
 
+#[tokio::test]
+async fn credentials_that_are_refused_are_named() {
+    // A key id that the server does not know.
+    let stack = Stack::s3_sqs(&stores::server("DEZKY_TEST_S3"));
+    Machine::on(stack.clone()).done(&["migrate"]);
+    let nobody = Machine::on(stack).with("AWS_ACCESS_KEY_ID", "nobody");
+    let text = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    refused(&nobody, "TABLE_URL", text);
+    refused(&nobody, "BUCKET_URL", text);
+    // A wrong secret, for a server that checks it.
+    if stores::optional_server("DEZKY_TEST_CEPH").is_some() {
+        let stack = Stack::s3_sqs(&stores::stack::objects());
+        Machine::on(stack.clone()).done(&["migrate"]);
+        refused(&Machine::on(stack).with("AWS_SECRET_ACCESS_KEY", "guessed"), "TABLE_URL", text);
+    }
+}
+
+/// A host that is up says what is wrong with its queue or its bucket, in a line of its log.
+#[tokio::test]
+async fn a_host_names_the_queue_and_the_bucket_that_are_gone() {
+    use std::io::{BufRead, BufReader};
+    let stack = Stack::dynamodb_s3_sqs();
+    let gone = stack.queue.replace("/stack-", "/gone-");
+    let bucket = stack.bucket.replace("s3://stack-", "s3://gone-");
+    Machine::on(stack.clone()).done(&["migrate"]);
+    for (stack, wanted) in [
+        (Stack { queue: gone, ..stack.clone() }, "QUEUE_URL: there is no queue"),
+        (Stack { bucket, ..stack }, "BUCKET_URL: there is no bucket"),
+    ] {
+        let machine = Machine::on(stack);
+        let mut command = machine.command(&["up", "--listen", "127.0.0.1:0", "--demo"]);
+        let mut up = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(up.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let said: Vec<String> = lines.take(30).take_while(|line| !line.contains("stop with Ctrl-C")).collect();
+        up.kill().unwrap();
+        up.wait().unwrap();
+        assert!(said.iter().any(|line| line.contains(wanted)), "`{wanted}` is not in {said:?}");
+    }
+}
+
 /// A function that is woken by messages starts on a good stack, and not on one whose table cannot decide.
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_the_host_nor_a_function_serves_a_table_that_ignores_conditions() {
