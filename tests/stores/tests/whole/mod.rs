@@ -23,8 +23,8 @@ const MAX_ASKED: usize = 200;
 
 /// Four processes record overlapping events and drain the one queue at once.
 fn race(machine: &Machine) -> usize {
-    const EACH: usize = 120;
-    const STEP: usize = 80;
+    const EACH: usize = 60;
+    const STEP: usize = 40;
     let start = |process: usize| -> Child {
         let file = machine.data().join(format!("events-{process}.ndjson"));
         let events: Vec<String> = (process * STEP..process * STEP + EACH).map(event).collect();
