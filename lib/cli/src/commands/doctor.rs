@@ -52,6 +52,6 @@ fn summary(report: &Report, fit: bool) {
         (true, _) if lacks == 0 => eprintln!("fit: a log can be kept here"),
         (true, _) => eprintln!("fit: a log can be kept here; {lacks} things are missing that it does without"),
         (false, 0) => eprintln!("fit, and not all that --strict asks for: {lacks} things are missing"),
-        (false, _) => eprintln!("not fit: {unfit} checks failed; nothing may be trusted to this stack"),
+        (false, _) => eprintln!("not fit (checks that failed: {unfit}); nothing may be trusted to this stack"),
     }
 }
