@@ -207,6 +207,25 @@ async fn what_may_pass_is_unavailable() {
     assert_eq!(bucket.get("cut").await.unwrap().unwrap(), b"x", "it was done all the same");
     front.next(2, Manner::Says(503, "<Error><Code>SlowDown</Code></Error>"));
     bucket.put("slow", b"x").await.unwrap();
+    // Another write of the same object is under way.
+    for code in ["OperationAborted", "ConcurrentModification", "ConditionalRequestConflict"] {
+        let conflict = Manner::Says(409, format!("<Error><Code>{code}</Code></Error>").leak());
+        front.next(2, conflict);
+        bucket.put("raced", b"x").await.unwrap();
+        front.next(2, conflict);
+        bucket.delete("raced").await.unwrap();
+        assert_eq!(bucket.get("raced").await, Ok(None));
+    }
+    let conflict = Manner::Says(409, "<Error><Code>OperationAborted</Code></Error>");
+    let large = vec![7; 17 * 1024 * 1024];
+    // It begins, sends three parts, and completes.
+    for request in [0, 2, 4] {
+        front.after(request, 1, conflict);
+        bucket.put("large", &large).await.unwrap();
+    }
+    front.next(1, Manner::Says(400, "<Error><Code>RequestTimeout</Code></Error>"));
+    let outcome = bucket.put("late", b"x").await;
+    assert!(matches!(&outcome, Err(BucketError::Unavailable(text)) if text.contains("RequestTimeout")), "{outcome:?}");
     front.next(99, Manner::Says(503, "<Error><Code>SlowDown</Code></Error>"));
     let outcome = bucket.put("slower", b"x").await;
     assert!(matches!(&outcome, Err(BucketError::Unavailable(text)) if text.contains("is busy")), "{outcome:?}");

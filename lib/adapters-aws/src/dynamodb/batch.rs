@@ -1,8 +1,8 @@
 //! Many rows at once. A batch may be done in part, and what is left is asked for again.
 
 use super::item::{self, Item};
-use super::{DynamoTable, can_be, table_error};
-use crate::failure::{ATTEMPTS, back_off, while_busy};
+use super::{DynamoTable, can_be};
+use crate::failure::{ATTEMPTS, back_off, table_error, while_busy};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
 use futures_util::future::try_join_all;
 use ports::{Key, Row, TableError};

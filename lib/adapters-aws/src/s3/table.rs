@@ -16,7 +16,7 @@ use super::names::{MAX_NAME_BYTES, decode, encode};
 use super::read::{Listed, PAGE};
 use super::row::{TOMBSTONE_BYTES, can_be_etag, object, value_of};
 use super::settings::PARAMETERS;
-use crate::failure::{Failure, Kind, back_off};
+use crate::failure::{Failure, back_off, table_error};
 use crate::place::UrlError;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -153,14 +153,6 @@ impl S3Table {
             rows.extend(self.get_many(some).await?.into_iter().flatten());
         }
         Ok(())
-    }
-}
-
-fn table_error(failure: Failure) -> TableError {
-    match failure.kind {
-        Kind::Busy => TableError::Throttled(failure.text),
-        Kind::Unknown => TableError::Unavailable(failure.text),
-        Kind::Missing | Kind::Refused => TableError::Rejected(failure.text),
     }
 }
 
