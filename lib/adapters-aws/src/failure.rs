@@ -15,6 +15,9 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+#[cfg(feature = "sqs")]
+pub(crate) use codes::is_busy;
+
 /// What can be said of a request that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -43,6 +46,13 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// A failure about something that is known not to be there.
+#[cfg(feature = "s3")]
+pub(crate) fn missing(place: &Place, thing: &str, mend: &str) -> Failure {
+    let text = format!("{}: {}", place.setting, codes::not_there(place, thing, mend));
+    Failure { kind: Kind::Missing, code: String::new(), text }
 }
 
 /// What a table says of it.

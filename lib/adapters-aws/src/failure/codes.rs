@@ -66,16 +66,26 @@ const CLOCK: [&str; 3] = ["RequestExpired", "RequestTimeTooSkewed", "RequestInTh
 const REGION: [&str; 4] =
     ["AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "TemporaryRedirect"];
 
+/// Whether the service was busy, and so did not do it.
+pub(crate) fn is_busy(code: &str) -> bool {
+    BUSY.contains(&code)
+}
+
+/// What to say of what is not there.
+pub(super) fn not_there(place: &Place, thing: &str, mend: &str) -> String {
+    format!("there is no {} {}; {mend}", thing.trim_start_matches("the "), place.service())
+}
+
 /// What a refusal means.
 pub(super) fn meaning(place: &Place, thing: &str, mend: &str, status: u16, code: &str) -> (Kind, String) {
     let service = place.service();
     let named = if code.is_empty() { format!("HTTP {status}") } else { code.to_owned() };
     if (200..300).contains(&status) {
         (Kind::Unknown, no_answer_of_ours(&service, status))
-    } else if BUSY.contains(&code) || status == 429 {
+    } else if is_busy(code) || status == 429 {
         (Kind::Busy, format!("{thing} is busy {service}: {named}"))
     } else if MISSING.contains(&code) {
-        (Kind::Missing, format!("there is no {} {service}; {mend}", thing.trim_start_matches("the ")))
+        (Kind::Missing, not_there(place, thing, mend))
     } else if CREDENTIALS.contains(&code) || code.is_empty() && matches!(status, 401 | 403) {
         let text = format!(
             "the credentials are refused {service} ({named}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and \
