@@ -164,7 +164,10 @@ async fn locked_objects_are_put_with_their_retention() {
 async fn what_cannot_be_mended_here_is_one_clear_line() {
     let endpoint = stores::server("DEZKY_TEST_S3");
     let nobody = open_with(&fresh_name("nobody"), &endpoint, "");
-    for outcome in [nobody.put("x", b"x").await, nobody.get("x").await.map(drop)] {
+    let ranges = nobody.get_range("x", 0, 0).await.map(drop);
+    for outcome in
+        [nobody.put("x", b"x").await, nobody.get("x").await.map(drop), nobody.head("x").await.map(drop), ranges]
+    {
         let Err(BucketError::Rejected(text)) = &outcome else { panic!("{outcome:?}") };
         assert!(text.starts_with("BUCKET_URL: there is no bucket `nobody-"), "{text}");
         assert!(text.contains("make it with `dezky migrate`"), "{text}");
@@ -188,6 +191,34 @@ async fn what_cannot_be_mended_here_is_one_clear_line() {
         matches!(&head, Err(BucketError::Rejected(text)) if text.contains("the credentials are refused")),
         "{head:?}"
     );
+}
+
+/// The answer to a HEAD says no more than 404.
+#[tokio::test]
+async fn the_bucket_of_a_missing_object_is_looked_for_once() {
+    let (front, bucket) = behind_a_front().await;
+    front.after(1, 1, Manner::Says(500, ""));
+    let head = bucket.head("x").await;
+    assert!(matches!(head, Err(BucketError::Unavailable(_))), "{head:?}");
+    front.take_requests();
+    for requests in [2, 1, 1] {
+        assert_eq!(bucket.head("x").await, Ok(None));
+        assert_eq!(front.take_requests().len(), requests);
+    }
+    // Who may not look at the bucket has one.
+    let bucket = open_with("somebucket", &front.endpoint, "");
+    front.after(1, 1, Manner::Says(403, ""));
+    assert_eq!(bucket.head("x").await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_time_of_an_earlier_answer_is_none() {
+    let (front, bucket) = behind_a_front().await;
+    bucket.put("x", b"x").await.unwrap();
+    front.next(1, Manner::Cuts);
+    let time = bucket.time().await;
+    assert!(matches!(&time, Err(text) if text.starts_with("BUCKET_URL: ")), "{time:?}");
+    assert!(bucket.time().await.unwrap().is_some());
 }
 
 #[tokio::test]
