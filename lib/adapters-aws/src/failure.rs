@@ -1,15 +1,22 @@
 //! What an answer that is none means, once for all services.
 
+mod codes;
+
 use crate::place::Place;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+use ports::TableError;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
+
+#[cfg(feature = "sqs")]
+pub(crate) use codes::is_busy;
 
 /// What can be said of a request that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,56 +48,22 @@ impl fmt::Display for Failure {
     }
 }
 
-const BUSY: [&str; 15] = [
-    "BandwidthLimitExceeded",
-    "LimitExceededException",
-    "ProvisionedThroughputExceeded",
-    "ProvisionedThroughputExceededException",
-    "ReplicatedWriteConflictException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "TooManyRequestsException",
-    "TransactionConflictException",
-];
+/// A failure about something that is known not to be there.
+#[cfg(feature = "s3")]
+pub(crate) fn missing(place: &Place, thing: &str, mend: &str) -> Failure {
+    let text = format!("{}: {}", place.setting, codes::not_there(place, thing, mend));
+    Failure { kind: Kind::Missing, code: String::new(), text }
+}
 
-const MISSING: [&str; 7] = [
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "NoSuchBucket",
-    "NotFoundException",
-    "QueueDoesNotExist",
-    "ResourceNotFoundException",
-    "TableNotFoundException",
-    "com.amazonaws.sqs#QueueDoesNotExist",
-];
-
-const CREDENTIALS: [&str; 15] = [
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSecurity",
-    "InvalidSignatureException",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "OptInRequired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
-
-const CLOCK: [&str; 3] = ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
-
-const REGION: [&str; 4] =
-    ["AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "TemporaryRedirect"];
+/// What a table says of it.
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+pub(crate) fn table_error(failure: Failure) -> TableError {
+    match failure.kind {
+        Kind::Busy => TableError::Throttled(failure.text),
+        Kind::Unknown => TableError::Unavailable(failure.text),
+        Kind::Missing | Kind::Refused => TableError::Rejected(failure.text),
+    }
+}
 
 /// What a failed request means. `thing` is what it named, for a person: "the table `x`"; `mend` says what
 /// to do where that is not there.
@@ -107,7 +80,7 @@ where
     match error {
         SdkError::ServiceError(answer) => {
             let code = answer.err().code().unwrap_or_default();
-            let (kind, text) = meaning(place, thing, mend, answer.raw().status().as_u16(), code);
+            let (kind, text) = codes::meaning(place, thing, mend, answer.raw().status().as_u16(), code);
             // The service's own words say which table, which action, which limit.
             let said = answer.err().message().map(one_line).filter(|said| !said.is_empty());
             line(kind, code, said.map_or(text.clone(), |said| format!("{text} ({said})")))
@@ -122,36 +95,6 @@ where
             line(kind, "", text)
         }
         other => line(Kind::Unknown, "", format!("{thing}: {}", deepest(other))),
-    }
-}
-
-fn meaning(place: &Place, thing: &str, mend: &str, status: u16, code: &str) -> (Kind, String) {
-    let service = place.service();
-    let named = if code.is_empty() { format!("HTTP {status}") } else { code.to_owned() };
-    if (200..300).contains(&status) {
-        (Kind::Unknown, no_answer_of_ours(&service, status))
-    } else if BUSY.contains(&code) || status == 429 {
-        (Kind::Busy, format!("{thing} is busy {service}: {named}"))
-    } else if MISSING.contains(&code) {
-        (Kind::Missing, format!("there is no {} {service}; {mend}", thing.trim_start_matches("the ")))
-    } else if CREDENTIALS.contains(&code) || code.is_empty() && matches!(status, 401 | 403) {
-        let text = format!(
-            "the credentials are refused {service} ({named}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and \
-             what they may do with {thing}"
-        );
-        (Kind::Refused, text)
-    } else if CLOCK.contains(&code) {
-        (Kind::Refused, format!("the clock of this machine is not the one {service} ({named}); set it"))
-    } else if REGION.contains(&code) || (300..400).contains(&status) {
-        let region = &place.region;
-        (Kind::Refused, format!("{thing} is not {service} ({named}); check the region `{region}`"))
-    } else if status >= 500 {
-        (Kind::Unknown, format!("{thing}: the service failed {service}: {named}"))
-    } else if code.is_empty() {
-        let text = format!("what answers {service} does not speak this API ({named}); check the URL");
-        (Kind::Refused, text)
-    } else {
-        (Kind::Refused, format!("{thing} refuses the request {service}: {named}"))
     }
 }
 
@@ -242,43 +185,6 @@ pub(crate) async fn back_off(attempt: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn place() -> Place {
-        Place::parse("X_URL", "x", "x://t?endpoint=http://h:1", &["endpoint"]).unwrap()
-    }
-
-    #[test]
-    fn codes_and_statuses_say_what_to_do() {
-        for (status, code, kind, said) in [
-            (400, "ThrottlingException", Kind::Busy, "the table `t` is busy at http://h:1: ThrottlingException"),
-            (503, "SlowDown", Kind::Busy, "the table `t` is busy at http://h:1: SlowDown"),
-            (200, "", Kind::Unknown, "the answer at http://h:1 (HTTP 200) is not one of this API, or was cut off"),
-            (429, "", Kind::Busy, "the table `t` is busy at http://h:1: HTTP 429"),
-            (
-                503,
-                "ServiceUnavailable",
-                Kind::Unknown,
-                "the table `t`: the service failed at http://h:1: ServiceUnavailable",
-            ),
-            (500, "", Kind::Unknown, "the table `t`: the service failed at http://h:1: HTTP 500"),
-            (400, "ResourceNotFoundException", Kind::Missing, "there is no table `t` at http://h:1; make it"),
-            (403, "RequestTimeTooSkewed", Kind::Refused, "the clock of this machine is not the one at http://h:1"),
-            (301, "PermanentRedirect", Kind::Refused, "check the region `us-east-1`"),
-            (403, "SignatureDoesNotMatch", Kind::Refused, "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-            // The answer to a HEAD has no body that says more.
-            (403, "", Kind::Refused, "the credentials are refused at http://h:1 (HTTP 403); check AWS_ACCESS_KEY_ID"),
-            (404, "", Kind::Refused, "what answers at http://h:1 does not speak this API (HTTP 404); check the URL"),
-            (
-                400,
-                "ValidationException",
-                Kind::Refused,
-                "the table `t` refuses the request at http://h:1: ValidationException",
-            ),
-        ] {
-            let (found, text) = meaning(&place(), "the table `t`", "make it", status, code);
-            assert!(found == kind && text.contains(said), "{status} {code}: {found:?} {text}");
-        }
-    }
 
     #[test]
     fn what_a_service_says_stays_one_short_line() {

@@ -211,6 +211,11 @@ async fn the_time_is_the_services_own_even_if_it_refuses() {
     assert_eq!(table.time().await.unwrap().unwrap().to_string(), "2026-11-25T12:00:00.000Z");
     let findings = table.findings().await;
     assert!(findings.len() == 1 && findings[0].verdict == Verdict::Lacks, "{findings:?}");
+    // That of an earlier answer is none.
+    let server = Scripted::start(&[Answer::Says(200, "{}"), Answer::Cut]).await;
+    let table = open("audit", &server.endpoint);
+    table.get(&key()).await.unwrap();
+    assert!(table.time().await.is_err());
 }
 
 /// Runs in a process of its own, see below.

@@ -46,19 +46,32 @@ async fn it_keeps_the_promises_of_a_signer_with_either_algorithm() {
 
 #[tokio::test]
 async fn a_key_of_another_kind_is_refused_by_name() {
-    for (key, algorithm) in [
-        (P256_KEY, Algorithm::Ed25519),
-        (ED25519_KEY, Algorithm::EcdsaP256Sha256),
-        (Answer::Says(200, "{}"), Algorithm::Ed25519),
+    for (key, algorithm, wanted) in [
+        (
+            P256_KEY,
+            Algorithm::Ed25519,
+            "AUDIT_SIGNING_ALG: the key `alias/audit` signs with ecdsa-p256-sha256, not with ed25519; \
+             set ecdsa-p256-sha256, or another key in KEY_URL",
+        ),
+        (
+            ED25519_KEY,
+            Algorithm::EcdsaP256Sha256,
+            "AUDIT_SIGNING_ALG: the key `alias/audit` signs with ed25519, not with ecdsa-p256-sha256; \
+             set ed25519, or another key in KEY_URL",
+        ),
+        (
+            Answer::Says(200, "{}"),
+            Algorithm::Ed25519,
+            "KEY_URL: the key `alias/audit` signs with neither ed25519 nor ecdsa-p256-sha256; name another one",
+        ),
     ] {
         let server = Scripted::start(&[key]).await;
         let SignerError::Refused(said) = connect(&server, algorithm).await.unwrap_err() else { panic!() };
-        let wanted = format!("KEY_URL: the key `alias/audit` is of another kind than {}", algorithm.as_str());
         assert_eq!(said, wanted);
     }
     let server = Scripted::start(&[P256_KEY]).await;
     let refused = connect(&server, Algorithm::HmacSha256).await.unwrap_err().to_string();
-    assert!(refused.contains("KEY_URL: a key in a KMS signs with ed25519 or ecdsa-p256-sha256"), "{refused}");
+    assert!(refused.contains("AUDIT_SIGNING_ALG: a key in a KMS signs with ed25519 or ecdsa-p256-sha256"), "{refused}");
     assert!(server.requests().is_empty());
 }
 

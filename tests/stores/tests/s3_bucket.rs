@@ -164,7 +164,10 @@ async fn locked_objects_are_put_with_their_retention() {
 async fn what_cannot_be_mended_here_is_one_clear_line() {
     let endpoint = stores::server("DEZKY_TEST_S3");
     let nobody = open_with(&fresh_name("nobody"), &endpoint, "");
-    for outcome in [nobody.put("x", b"x").await, nobody.get("x").await.map(drop)] {
+    let ranges = nobody.get_range("x", 0, 0).await.map(drop);
+    for outcome in
+        [nobody.put("x", b"x").await, nobody.get("x").await.map(drop), nobody.head("x").await.map(drop), ranges]
+    {
         let Err(BucketError::Rejected(text)) = &outcome else { panic!("{outcome:?}") };
         assert!(text.starts_with("BUCKET_URL: there is no bucket `nobody-"), "{text}");
         assert!(text.contains("make it with `dezky migrate`"), "{text}");
@@ -190,6 +193,34 @@ async fn what_cannot_be_mended_here_is_one_clear_line() {
     );
 }
 
+/// The answer to a HEAD says no more than 404.
+#[tokio::test]
+async fn the_bucket_of_a_missing_object_is_looked_for_once() {
+    let (front, bucket) = behind_a_front().await;
+    front.after(1, 1, Manner::Says(500, ""));
+    let head = bucket.head("x").await;
+    assert!(matches!(head, Err(BucketError::Unavailable(_))), "{head:?}");
+    front.take_requests();
+    for requests in [2, 1, 1] {
+        assert_eq!(bucket.head("x").await, Ok(None));
+        assert_eq!(front.take_requests().len(), requests);
+    }
+    // Who may not look at the bucket has one.
+    let bucket = open_with("somebucket", &front.endpoint, "");
+    front.after(1, 1, Manner::Says(403, ""));
+    assert_eq!(bucket.head("x").await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_time_of_an_earlier_answer_is_none() {
+    let (front, bucket) = behind_a_front().await;
+    bucket.put("x", b"x").await.unwrap();
+    front.next(1, Manner::Cuts);
+    let time = bucket.time().await;
+    assert!(matches!(&time, Err(text) if text.starts_with("BUCKET_URL: ")), "{time:?}");
+    assert!(bucket.time().await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn what_may_pass_is_unavailable() {
     for (endpoint, said) in [
@@ -207,6 +238,25 @@ async fn what_may_pass_is_unavailable() {
     assert_eq!(bucket.get("cut").await.unwrap().unwrap(), b"x", "it was done all the same");
     front.next(2, Manner::Says(503, "<Error><Code>SlowDown</Code></Error>"));
     bucket.put("slow", b"x").await.unwrap();
+    // Another write of the same object is under way.
+    for code in ["OperationAborted", "ConcurrentModification", "ConditionalRequestConflict"] {
+        let conflict = Manner::Says(409, format!("<Error><Code>{code}</Code></Error>").leak());
+        front.next(2, conflict);
+        bucket.put("raced", b"x").await.unwrap();
+        front.next(2, conflict);
+        bucket.delete("raced").await.unwrap();
+        assert_eq!(bucket.get("raced").await, Ok(None));
+    }
+    let conflict = Manner::Says(409, "<Error><Code>OperationAborted</Code></Error>");
+    let large = vec![7; 17 * 1024 * 1024];
+    // It begins, sends three parts, and completes.
+    for request in [0, 2, 4] {
+        front.after(request, 1, conflict);
+        bucket.put("large", &large).await.unwrap();
+    }
+    front.next(1, Manner::Says(400, "<Error><Code>RequestTimeout</Code></Error>"));
+    let outcome = bucket.put("late", b"x").await;
+    assert!(matches!(&outcome, Err(BucketError::Unavailable(text)) if text.contains("RequestTimeout")), "{outcome:?}");
     front.next(99, Manner::Says(503, "<Error><Code>SlowDown</Code></Error>"));
     let outcome = bucket.put("slower", b"x").await;
     assert!(matches!(&outcome, Err(BucketError::Unavailable(text)) if text.contains("is busy")), "{outcome:?}");

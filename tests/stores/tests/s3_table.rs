@@ -102,6 +102,43 @@ async fn a_deleted_row_is_gone_and_may_come_again() {
 }
 
 #[tokio::test]
+async fn a_probe_leaves_nothing_behind() {
+    for endpoint in servers() {
+        let (name, table) = fresh_at(&endpoint).await;
+        let row = Key::new("_probe#0123", "trip");
+        let version = create(&table, &row, "x").await.unwrap();
+        let stale = ports::Version("0123".to_owned());
+        assert_eq!(table.delete(&row, &stale).await, Err(TableError::Conflict(row.to_string())));
+        table.delete(&row, &version).await.unwrap();
+        assert_eq!(table.get(&row).await, Ok(None));
+        assert_eq!(table.delete(&row, &version).await, Err(TableError::Conflict(row.to_string())));
+        let objects = S3Bucket::open("BUCKET_URL", &format!("s3://{name}?endpoint={endpoint}")).unwrap();
+        assert_eq!(objects.list("", None, 9).await, Ok(Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_is_no_end() {
+    let (front, table) = behind_a_front(&stores::server("DEZKY_TEST_S3")).await;
+    create(&table, &key(), "x").await.unwrap();
+    for broken in [
+        "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Size>17</Size></Contents></ListBucketResult>",
+        // The same place again and again.
+        "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>",
+    ] {
+        for order in [Order::Ascending, Order::Descending] {
+            front.next(2, Manner::Says(200, broken));
+            let found = table.query("p", &KeyRange::all(), order, 9).await;
+            let Err(TableError::Unavailable(text)) = &found else { panic!("{found:?}") };
+            assert!(text.starts_with("TABLE_URL: a listing says that there are more objects"), "{text}");
+            front.next(0, Manner::Forwards);
+        }
+    }
+    assert_eq!(sorts(&table, &KeyRange::all(), Order::Ascending, 9).await, ["s"]);
+}
+
+#[tokio::test]
 async fn one_of_many_wins_over_a_tombstone() {
     for endpoint in servers() {
         let (_, table) = fresh_at(&endpoint).await;

@@ -187,6 +187,35 @@ async fn a_receipt_that_is_over_is_no_error_however_it_is_said() {
 }
 
 #[tokio::test]
+async fn what_keeps_a_message_is_not_taken_for_an_old_receipt() {
+    let receipts = ["one".to_owned()];
+    const OVER: &str = "Value x for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.";
+    for (said, over) in [(OVER, true), ("The receipt handle is too old.", true), ("The queue is odd.", false)] {
+        let whole = format!(r#"{{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"{said}"}}"#);
+        let entry = format!(
+            r#"{{"Successful":[],"Failed":[{{"Id":"0","SenderFault":true,"Code":"InvalidParameterValue","Message":"{said}"}}]}}"#
+        );
+        for answer in [Answer::Says(400, whole.leak()), Answer::Says(200, entry.leak())] {
+            let server = Scripted::start(&[answer]).await;
+            let outcome = at(&server).ack(&receipts).await;
+            assert!(
+                if over { outcome.is_ok() } else { matches!(outcome, Err(QueueError::Rejected(_))) },
+                "{outcome:?}"
+            );
+        }
+    }
+    for (code, passes) in [("AccessDenied", false), ("RequestThrottled", true), ("KMS.ThrottlingException", true)] {
+        let entry = format!(r#"{{"Successful":[],"Failed":[{{"Id":"0","SenderFault":true,"Code":"{code}"}}]}}"#);
+        let server = Scripted::start(&[Answer::Says(200, entry.leak())]).await;
+        let acked = at(&server).ack(&receipts).await.unwrap_err();
+        let sent = at(&server).send_batch(&receipts).await.unwrap().remove(0).unwrap_err();
+        for error in [acked, sent] {
+            assert_eq!(matches!(error, QueueError::Unavailable(_)), passes, "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_busy_is_asked_again() {
     const BUSY: Answer = Answer::Says(400, r#"{"__type":"com.amazonaws.sqs#RequestThrottled"}"#);
     let server = Scripted::start(&[BUSY, BUSY, Answer::Says(200, "{}")]).await;
@@ -231,4 +260,8 @@ async fn the_probe_sees_what_is_missing() {
     ];
     assert_eq!(verdicts, wanted);
     assert_eq!(at(&server).time().await.unwrap().unwrap().to_string(), "2026-11-25T12:00:00.000Z");
+    let server = Scripted::start(&[Answer::Says(200, "{}"), Answer::Cut]).await;
+    let queue = at(&server);
+    queue.receive(1).await.unwrap();
+    assert!(queue.time().await.is_err(), "that of an earlier answer is none");
 }

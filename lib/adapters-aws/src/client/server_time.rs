@@ -1,5 +1,6 @@
 //! What time it is where the service runs.
 
+use crate::failure::Failure;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
@@ -14,8 +15,24 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct ServerTime(Arc<Mutex<Option<Timestamp>>>);
 
 impl ServerTime {
-    /// Takes the time that was said last; asking again takes a call.
-    pub(crate) fn take(&self) -> Option<Timestamp> {
+    /// The time that this answer says, be it a refusal.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub(crate) async fn of<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Option<Timestamp>, String> {
+        // What an earlier answer has left behind is not the time any more.
+        self.take();
+        let answer = answer.await;
+        match (self.take(), answer) {
+            (None, Err(failure)) => Err(failure.text),
+            (time, _) => Ok(time),
+        }
+    }
+
+    fn take(&self) -> Option<Timestamp> {
         self.0.lock().expect("no holder panics").take()
     }
 }

@@ -1,8 +1,8 @@
 //! Many rows at once. A batch may be done in part, and what is left is asked for again.
 
 use super::item::{self, Item};
-use super::{DynamoTable, can_be, table_error};
-use crate::failure::{ATTEMPTS, back_off, while_busy};
+use super::{DynamoTable, can_be};
+use crate::failure::{ATTEMPTS, back_off, table_error, while_busy};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
 use futures_util::future::try_join_all;
 use ports::{Key, Row, TableError};
@@ -84,7 +84,8 @@ impl DynamoTable {
         Ok(())
     }
 
-    /// Waits before what is left is asked for again: longer and longer, and not for ever, if none of it was done.
+    /// Waits before what is left is asked for again: shortly while some of it is done, since the table is busy
+    /// even so; longer and longer, and not for ever, if none of it was.
     async fn another_attempt(&self, attempt: u32, asked: usize, left: usize) -> Result<u32, TableError> {
         let attempt = if left < asked { 0 } else { attempt + 1 };
         if attempt == ATTEMPTS {
@@ -93,7 +94,7 @@ impl DynamoTable {
                 "{setting}: the table `{name}` is busy {service}: {left} rows of a batch are left"
             )));
         }
-        if attempt > 0 {
+        if left > 0 {
             back_off(attempt).await;
         }
         Ok(attempt)
@@ -121,7 +122,18 @@ fn batches(rows: Vec<(Key, Vec<u8>)>) -> Vec<Vec<(Key, Vec<u8>)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
     use ports::MAX_ROW_BYTES;
+
+    #[tokio::test]
+    async fn what_is_left_is_not_asked_for_at_once() {
+        let table = DynamoTable::open("TABLE_URL", "dynamodb://audit?region=eu-central-1").unwrap();
+        for (attempt, asked, left, waits) in [(0, 25, 24, true), (3, 25, 1, true), (2, 25, 25, true), (0, 25, 0, false)]
+        {
+            let answer = table.another_attempt(attempt, asked, left).now_or_never();
+            assert_eq!(answer.is_none(), waits, "{left} of {asked} left");
+        }
+    }
 
     #[test]
     fn batches_are_bounded_in_rows_and_bytes() {

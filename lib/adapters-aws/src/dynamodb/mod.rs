@@ -8,7 +8,7 @@ mod item;
 mod probe;
 
 use crate::client::{self, ServerTime};
-use crate::failure::{self, Failure, Kind, while_busy};
+use crate::failure::{self, Failure, table_error, while_busy};
 use crate::place::{Place, UrlError};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -60,14 +60,6 @@ impl DynamoTable {
         query: &aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder,
     ) -> Result<aws_sdk_dynamodb::operation::query::QueryOutput, TableError> {
         while_busy(async || query.clone().send().await.map_err(|e| self.failure(&e))).await.map_err(table_error)
-    }
-}
-
-fn table_error(failure: Failure) -> TableError {
-    match failure.kind {
-        Kind::Busy => TableError::Throttled(failure.text),
-        Kind::Unknown => TableError::Unavailable(failure.text),
-        Kind::Missing | Kind::Refused => TableError::Rejected(failure.text),
     }
 }
 

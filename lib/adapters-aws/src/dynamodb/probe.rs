@@ -141,10 +141,7 @@ impl Probe for DynamoTable {
     async fn time(&self) -> Result<Option<Timestamp>, String> {
         // Any answer will do, and everybody who uses the table may read a row.
         let key = item::key(&Key::new("_probe", "time"));
-        let answer = self.client.get_item().table_name(&self.name).set_key(Some(key)).send().await;
-        match (self.time.take(), answer) {
-            (None, Err(error)) => Err(self.failure(&error).text),
-            (time, _) => Ok(time),
-        }
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key));
+        self.time.of(async { request.send().await.map_err(|error| self.failure(&error)) }).await
     }
 }

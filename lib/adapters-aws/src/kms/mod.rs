@@ -19,6 +19,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use domain::keys::{Algorithm, VerifyKey};
 use ports::{Signer, SignerError};
 
+/// The setting that says how a key signs.
+const ALGORITHM: &str = "AUDIT_SIGNING_ALG";
+
 /// A key of a KMS. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct KmsSigner {
@@ -47,16 +50,15 @@ impl KmsSigner {
             Algorithm::Ed25519 => SigningAlgorithmSpec::Ed25519Sha512,
             Algorithm::EcdsaP256Sha256 => SigningAlgorithmSpec::EcdsaSha256,
             Algorithm::HmacSha256 => {
-                let problem = "a key in a KMS signs with ed25519 or ecdsa-p256-sha256";
-                return Err(SignerError::Refused(place.wrong(problem).to_string()));
+                let text = "a key in a KMS signs with ed25519 or ecdsa-p256-sha256; set one of them";
+                return Err(SignerError::Refused(format!("{ALGORITHM}: {text}")));
             }
         };
         let client = Client::from_conf(Builder::from(&client::config(&place)).build());
         let kms = Kms { client, place };
         let info = kms.public_key().await.map_err(signer_error)?;
         let Some(key) = der::public_key(&info, algorithm) else {
-            let problem = format!("{} is of another kind than {}", kms.thing(), algorithm.as_str());
-            return Err(SignerError::Refused(kms.place.wrong(problem).to_string()));
+            return Err(SignerError::Refused(kms.other_kind(&info, algorithm)));
         };
         Ok(Self { kms, algorithm, spec, key })
     }
@@ -72,6 +74,24 @@ impl Kms {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         failure::failure(&self.place, &self.thing(), "mend its name, or the region", error)
+    }
+
+    /// The line about a key that is none for this algorithm.
+    fn other_kind(&self, info: &[u8], algorithm: Algorithm) -> String {
+        let (thing, setting, wanted) = (self.thing(), self.place.setting, algorithm.as_str());
+        let mut known = [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256].into_iter();
+        match known.find(|known| der::public_key(info, *known).is_some()) {
+            Some(fit) => {
+                let fit = fit.as_str();
+                format!(
+                    "{ALGORITHM}: {thing} signs with {fit}, not with {wanted}; set {fit}, or another key in {setting}"
+                )
+            }
+            None => {
+                let problem = format!("{thing} signs with neither ed25519 nor ecdsa-p256-sha256; name another one");
+                self.place.wrong(problem).to_string()
+            }
+        }
     }
 
     async fn public_key(&self) -> Result<Vec<u8>, Failure> {

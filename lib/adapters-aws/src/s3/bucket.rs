@@ -127,16 +127,6 @@ impl Bucket for S3Bucket {
 
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
         check_key(key)?;
-        let store = &self.store;
-        let name = store.object(key);
-        let deleted = crate::failure::while_busy(async || {
-            let request = store.client.delete_object().bucket(&store.bucket).key(&name);
-            request.send().await.map(drop).map_err(|error| store.failure(&error))
-        });
-        match deleted.await {
-            // Most stores answer as if it had been there.
-            Err(failure) if failure.code == "NoSuchKey" => Ok(()),
-            outcome => outcome.map_err(bucket_error),
-        }
+        self.store.delete(&self.store.object(key)).await.map_err(bucket_error)
     }
 }

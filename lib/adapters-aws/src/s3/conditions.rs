@@ -60,15 +60,10 @@ impl Store {
                 Err(error) => error,
             };
             let status = super::status(&error);
-            let mut failure = self.failure(&error);
+            let failure = self.failure(&error);
             match (when, status, failure.code.as_str()) {
                 (When::Absent | When::Unchanged(_), Some(412), _) => Ok(Written::Refused),
                 (When::Unchanged(_), Some(404), "NoSuchKey") => Ok(Written::Refused),
-                // Another write was under way, so this one was not done. The last is Ceph's word for it.
-                (_, Some(409), "ConditionalRequestConflict" | "OperationAborted" | "ConcurrentModification") => {
-                    failure.kind = Kind::Busy;
-                    Err(failure)
-                }
                 _ => Err(failure),
             }
         })

@@ -57,10 +57,6 @@ impl Store {
     }
 
     pub(super) async fn server_time(&self) -> Result<Option<Timestamp>, String> {
-        let answer = self.list(&self.object("_probe/"), None, 1).await;
-        match (self.time.take(), answer) {
-            (None, Err(failure)) => Err(failure.text),
-            (time, _) => Ok(time),
-        }
+        self.time.of(self.list(&self.object("_probe/"), None, 1)).await
     }
 }

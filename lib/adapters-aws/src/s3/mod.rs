@@ -21,7 +21,7 @@ pub use bucket::S3Bucket;
 pub use table::S3Table;
 
 use crate::client::{self, ServerTime};
-use crate::failure::{self, Failure};
+use crate::failure::{self, Failure, while_busy};
 use crate::place::{Place, UrlError};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
@@ -29,6 +29,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use settings::Settings;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// A bucket, or the part of it whose names start with a prefix.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ struct Store {
     settings: Settings,
     place: Place,
     time: ServerTime,
+    /// Set once the bucket was seen to be there.
+    there: Arc<OnceCell<()>>,
 }
 
 impl Store {
@@ -59,7 +63,7 @@ impl Store {
             .response_checksum_validation(response)
             .interceptor(time.clone())
             .build();
-        Ok(Self { client: Client::from_conf(config), bucket, prefix, settings, place, time })
+        Ok(Self { client: Client::from_conf(config), bucket, prefix, settings, place, time, there: Arc::default() })
     }
 
     /// The name of the object that a key stands for.
@@ -71,13 +75,44 @@ impl Store {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let mend = "make it with `dezky migrate`, or mend the name";
-        failure::failure(&self.place, &format!("the bucket `{}`", self.bucket), mend, error)
+        failure::failure(&self.place, &self.thing(), MEND, error)
+    }
+
+    fn thing(&self) -> String {
+        format!("the bucket `{}`", self.bucket)
+    }
+
+    /// An answer to HEAD has no body that tells a missing object from a missing bucket, so after the first
+    /// 404 the bucket is looked for.
+    async fn bucket_is_there(&self) -> Result<(), Failure> {
+        let look = while_busy(async || {
+            let Err(error) = self.client.head_bucket().bucket(&self.bucket).send().await else { return Ok(()) };
+            match status(&error) {
+                // Whoever may not look at the bucket as a whole is told that there is one.
+                Some(403) => Ok(()),
+                Some(404) => Err(failure::missing(&self.place, &self.thing(), MEND)),
+                _ => Err(self.failure(&error)),
+            }
+        });
+        self.there.get_or_try_init(|| look).await.copied()
     }
 
     /// A line about an answer that cannot be used.
     fn line(&self, text: &str) -> String {
         format!("{}: {text} {}", self.place.setting, self.place.service())
+    }
+
+    /// Takes an object away, whatever it is.
+    async fn delete(&self, name: &str) -> Result<(), Failure> {
+        let deleted = while_busy(async || {
+            let request = self.client.delete_object().bucket(&self.bucket).key(name);
+            request.send().await.map(drop).map_err(|error| self.failure(&error))
+        });
+        match deleted.await {
+            // Most stores answer as if it had been there.
+            Err(failure) if failure.code == "NoSuchKey" => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Makes the bucket where it is not there; with object lock where that is asked for, since many stores
@@ -107,6 +142,9 @@ impl Store {
         }
     }
 }
+
+/// What to do where there is no bucket.
+const MEND: &str = "make it with `dezky migrate`, or mend the name";
 
 /// The status of an answer that is a refusal.
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {

@@ -78,7 +78,7 @@ impl Store {
                 let size = answer.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
                 Ok(Some((size, unquoted(answer.e_tag().unwrap_or_default()).to_owned())))
             }
-            Err(error) if super::status(&error) == Some(404) => Ok(None),
+            Err(error) if super::status(&error) == Some(404) => self.bucket_is_there().await.map(|()| None),
             Err(error) => Err(self.failure(&error)),
         })
         .await
@@ -117,11 +117,16 @@ impl Store {
                 Some(Listed { name, size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0) })
             });
             let names: Vec<Listed> = names.collect();
-            token = page.next_continuation_token;
-            // A store may stop anywhere, and say that there is more.
-            if !names.is_empty() || !more || token.is_none() {
+            if !names.is_empty() || !more {
                 return Ok((names, more));
             }
+            // A store may stop anywhere, and say that there is more; but then it has to say where.
+            let next = page.next_continuation_token;
+            if next.is_none() || next == token {
+                let text = self.line("a listing says that there are more objects, but not where it goes on");
+                return Err(Failure { kind: Kind::Unknown, code: String::new(), text });
+            }
+            token = next;
         }
     }
 }

@@ -20,6 +20,7 @@ const MAX_PARTS: usize = 10_000;
 /// Parts at once.
 const AT_ONCE: usize = 4;
 const DAY_SECONDS: i64 = 86_400;
+const TYPE: &str = "application/octet-stream";
 
 /// The name of the object's hash among its metadata.
 pub(super) const SHA256: &str = "sha256";
@@ -112,8 +113,6 @@ impl Store {
         self.settings.lock.as_ref().map(|_| base64::encode(Md5::digest(bytes)))
     }
 }
-
-const TYPE: &str = "application/octet-stream";
 
 #[expect(clippy::disallowed_methods, reason = "a retention ends at a time of the wall clock, which no port asks for")]
 fn after_days(days: i64) -> DateTime {

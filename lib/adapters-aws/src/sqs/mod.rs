@@ -12,7 +12,9 @@ use crate::place::{Place, UrlError};
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName, SendMessageBatchRequestEntry,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -81,8 +83,8 @@ impl SqsQueue {
     pub async fn release(&self, receipts: &[String]) -> Result<(), QueueError> {
         for receipt in receipts {
             let request = self.client.change_message_visibility().queue_url(self.url()).receipt_handle(receipt);
-            match request.visibility_timeout(0).send().await.map_err(|error| self.failure(&error)) {
-                Err(failure) if !is_old_receipt(&failure.code) => return Err(queue_error(failure)),
+            match request.visibility_timeout(0).send().await {
+                Err(error) if !is_over(error.code(), error.message()) => return Err(queue_error(self.failure(&error))),
                 _ => {}
             }
         }
@@ -117,31 +119,35 @@ impl SqsQueue {
         let place = |id: &str| id.parse().ok().filter(|i: &usize| *i < bodies.len());
         for failed in &answer.failed {
             let text = line(&format!("{} ({}) for a message", failed.code, failed.message().unwrap_or("-")));
-            let error = if failed.sender_fault { QueueError::Rejected(text) } else { QueueError::Unavailable(text) };
             if let Some(i) = place(&failed.id) {
-                outcomes[i] = Err(error);
+                outcomes[i] = Err(queue_error(entry_failure(failed, text)));
             }
         }
         answer.successful.iter().filter_map(|sent| place(&sent.id)).for_each(|i| outcomes[i] = Ok(()));
         Ok(outcomes)
     }
 
-    /// Deletes deliveries. An answer about one of them is no failure unless it may be another time.
-    async fn delete(&self, receipts: &[String]) -> Result<(), Failure> {
+    /// Deletes deliveries; one that is over needs no deleting. `false` if the whole call was refused for
+    /// one that is over.
+    async fn delete(&self, receipts: &[String]) -> Result<bool, Failure> {
         let entry = |(i, receipt): (usize, &String)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(i.to_string()).receipt_handle(receipt).build();
             entry.expect("id and receipt are set")
         };
         let entries = receipts.iter().enumerate().map(entry).collect();
         let request = self.client.delete_message_batch().queue_url(self.url()).set_entries(Some(entries));
-        let answer = while_busy(async || request.clone().send().await.map_err(|e| self.failure(&e)));
-        let failed = answer.await?.failed;
-        match failed.into_iter().find(|failed| !failed.sender_fault && !is_old_receipt(&failed.code)) {
-            None => Ok(()),
+        let answer = while_busy(async || match request.clone().send().await {
+            Ok(answer) => Ok(Some(answer.failed)),
+            Err(error) if is_over(error.code(), error.message()) => Ok(None),
+            Err(error) => Err(self.failure(&error)),
+        });
+        let Some(failed) = answer.await? else { return Ok(false) };
+        match failed.iter().find(|failed| !is_over(Some(&failed.code), failed.message())) {
+            None => Ok(true),
             Some(failed) => {
                 let (setting, url, said) = (self.place.setting, self.url(), failed.message().unwrap_or("-"));
                 let text = format!("{setting}: the queue `{url}` kept a message: {} ({said})", failed.code);
-                Err(Failure { kind: Kind::Unknown, code: failed.code, text })
+                Err(entry_failure(failed, text))
             }
         }
     }
@@ -154,9 +160,24 @@ fn queue_error(failure: Failure) -> QueueError {
     }
 }
 
-/// Whether the code is for a delivery that is over.
-fn is_old_receipt(code: &str) -> bool {
-    ["ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"].iter().any(|old| code.ends_with(old))
+/// What became of one message of a call.
+fn entry_failure(failed: &BatchResultErrorEntry, text: String) -> Failure {
+    let kind = match failed.code() {
+        code if failure::is_busy(code) => Kind::Busy,
+        _ if failed.sender_fault => Kind::Refused,
+        _ => Kind::Unknown,
+    };
+    Failure { kind, code: failed.code.clone(), text }
+}
+
+/// Whether this is said of a delivery that is over. What is wrong in another way must not pass for it:
+/// the message would come back, and nobody would hear why.
+fn is_over(code: Option<&str>, message: Option<&str>) -> bool {
+    let code = code.unwrap_or_default();
+    // Some say the name of the parameter (`ReceiptHandle`), some what it is.
+    let of_receipt = || message.is_some_and(|said| said.to_lowercase().replace(' ', "").contains("receipthandle"));
+    ["ReceiptHandleIsInvalid", "MessageNotInflight"].iter().any(|over| code.ends_with(over))
+        || code.ends_with("InvalidParameterValue") && of_receipt()
 }
 
 /// Which messages go into one call, by the lengths of their bodies.
@@ -221,17 +242,11 @@ impl Queue for SqsQueue {
 
     async fn ack(&self, receipts: &[String]) -> Result<(), QueueError> {
         for batch in receipts.chunks(MAX_SEND) {
-            match self.delete(batch).await {
-                // Some refuse the whole batch for one receipt.
-                Err(failure) if is_old_receipt(&failure.code) => {
-                    for receipt in batch {
-                        match self.delete(slice::from_ref(receipt)).await {
-                            Err(failure) if !is_old_receipt(&failure.code) => return Err(queue_error(failure)),
-                            _ => {}
-                        }
-                    }
+            // Some refuse the whole batch for one receipt.
+            if !self.delete(batch).await.map_err(queue_error)? {
+                for receipt in batch {
+                    self.delete(slice::from_ref(receipt)).await.map_err(queue_error)?;
                 }
-                deleted => deleted.map_err(queue_error)?,
             }
         }
         Ok(())

@@ -146,10 +146,6 @@ impl Probe for SqsQueue {
 
     async fn time(&self) -> Result<Option<Timestamp>, String> {
         // Any answer will do.
-        let answer = self.attributes().await;
-        match (self.time.take(), answer) {
-            (None, Err(failure)) => Err(failure.text),
-            (time, _) => Ok(time),
-        }
+        self.time.of(self.attributes()).await
     }
 }
