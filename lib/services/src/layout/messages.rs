@@ -124,7 +124,7 @@ mod tests {
         ]);
         nothing.into_iter().for_each(|name| event.insert(name, Value::Null));
         let draft = complete_draft(event).expect("an event");
-        let bodies = pack(&[draft.clone()]);
+        let bodies = pack(std::slice::from_ref(&draft));
         let refused = |c: char| matches!(c, '\u{e000}' | '\u{fffe}' | '\u{ffff}' | '\u{0}'..='\u{1f}');
         assert!(bodies.len() == 1 && !bodies[0].contains(refused), "{}", bodies[0].escape_debug());
         assert_eq!(unpack(&bodies[0]), [Ok(draft)]);
