@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::target::{self, environment};
-use installation::{Installation, Makes, OpenError, open};
+use installation::{Installation, Makes, OpenError, migrate, open};
 use local_host::{Host, Port, Presence, StopSignal, announce, write_demo_log};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// Address and port; with port 0 any free one, which is printed
     #[arg(long, default_value = "127.0.0.1:3001", value_name = "ADDRESS", value_parser = address)]
     listen: SocketAddr,
-    /// Follow a bundled OCIS audit log
+    /// Follow a bundled OCIS audit log, on stores that are made where they are not there
     #[arg(long)]
     demo: bool,
 }
@@ -37,6 +37,10 @@ pub(crate) async fn run(target: &target::Which, arguments: &Arguments) -> Result
         Err(error) if error.is_port_in_use() => return Err(port_in_use(&settings.data, arguments.listen)),
         Err(error) => return Err(error.into()),
     };
+    if arguments.demo {
+        // Whoever only wants to see it should not have to know what its stores need.
+        migrate(&settings).await?;
+    }
     let mut installation = open(&settings, Makes::Log).await?;
     installation.admit().await?;
     if arguments.demo {

@@ -57,7 +57,7 @@ fn post(machine: &Machine, up: &Up, numbers: std::ops::Range<usize>) {
 async fn killed_and_started_again(stack: Stack) {
     const POSTED: [std::ops::Range<usize>; 3] = [0..3, 3..9, 9..12];
     let machine = Machine::on(stack);
-    machine.done(&["migrate"]);
+    // What is not there is made for a demo.
     let up = Up::start(&machine);
     let demo = machine.verified().1;
     assert!(demo > 10, "the demo has {demo} events");

@@ -1,6 +1,7 @@
 //! Bad days as an operator meets them: one line that names the setting, and nothing is served.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 use stores::front::{Front, Manner};
 use stores::program::{Machine, function};
 use stores::stack::{Stack, fresh};
@@ -96,24 +97,27 @@ async fn credentials_that_are_refused_are_named() {
 /// A host that is up says what is wrong with its queue or its bucket, in a line of its log.
 #[tokio::test]
 async fn a_host_names_the_queue_and_the_bucket_that_are_gone() {
-    use std::io::{BufRead, BufReader};
     let stack = Stack::dynamodb_s3_sqs();
-    let gone = stack.queue.replace("/stack-", "/gone-");
-    let bucket = stack.bucket.replace("s3://stack-", "s3://gone-");
-    Machine::on(stack.clone()).done(&["migrate"]);
-    for (stack, wanted) in [
-        (Stack { queue: gone, ..stack.clone() }, "QUEUE_URL: there is no queue"),
-        (Stack { bucket, ..stack }, "BUCKET_URL: there is no bucket"),
-    ] {
-        let machine = Machine::on(stack);
-        let mut command = machine.command(&["up", "--listen", "127.0.0.1:0", "--demo"]);
-        let mut up = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(up.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let said: Vec<String> = lines.take(30).take_while(|line| !line.contains("stop with Ctrl-C")).collect();
+    let (queue, bucket) = (stack.queue.replace("/stack-", "/gone-"), stack.bucket.replace("s3://stack-", "s3://gone-"));
+    let machine = Machine::on(stack);
+    machine.done(&["migrate"]);
+    let file = machine.data().join("one.json");
+    std::fs::write(&file, super::event(1)).unwrap();
+    // With an event there is something to sign, and a copy to put into the bucket.
+    machine.done(&["record", "--file", file.to_str().unwrap()]);
+    let says = |machine: &Machine, wanted: &str| {
+        let mut command = machine.command(&["up", "--listen", "127.0.0.1:0"]);
+        let mut up = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(up.stderr.take().unwrap()).lines().map_while(Result::ok).take(60);
+        let said = lines.any(|line| line.contains(wanted));
         up.kill().unwrap();
         up.wait().unwrap();
-        assert!(said.iter().any(|line| line.contains(wanted)), "`{wanted}` is not in {said:?}");
-    }
+        assert!(said, "`{wanted}` was not said");
+    };
+    let machine = machine.with("BUCKET_URL", bucket);
+    says(&machine, "BUCKET_URL: there is no bucket");
+    let machine = machine.with("QUEUE_URL", queue);
+    says(&machine, "QUEUE_URL: there is no queue");
 }
 
 /// A function that is woken by messages starts on a good stack, and not on one whose table cannot decide.
