@@ -3,7 +3,7 @@
 use crate::scripted::{Answer, Scripted, fresh_name};
 use adapters_aws::DynamoTable;
 use ports::conformance::table;
-use ports::{Condition, Key, KeyRange, Order, Probe, Table, TableError, Verdict};
+use ports::{Condition, Key, KeyRange, Order, Probe, Table, TableError, Verdict, Version};
 
 fn open(name: &str, endpoint: &str) -> DynamoTable {
     DynamoTable::open("TABLE_URL", &format!("dynamodb://{name}?endpoint={endpoint}")).unwrap()
@@ -237,4 +237,34 @@ fn whoever_forgot_the_credentials_is_told() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// Servers that are always consistent cannot show a read that need not be; the request can.
+#[tokio::test]
+async fn every_read_asks_for_what_is_there_now_and_nothing_asks_for_more_than_one_item_at_a_time() {
+    let server = Scripted::start(&[Answer::Says(200, "{}")]).await;
+    let table = DynamoTable::open("TABLE_URL", &format!("dynamodb://table?endpoint={}", server.endpoint)).unwrap();
+    let key = Key::new("p", "s");
+    table.get(&key).await.unwrap();
+    for range in [KeyRange::all(), KeyRange::after("a"), KeyRange { after: Some("a".into()), before: Some("b".into()) }]
+    {
+        for order in [Order::Ascending, Order::Descending] {
+            table.query("p", &range, order, 3).await.unwrap();
+        }
+    }
+    table.get_many(vec![key.clone(), Key::new("p", "t")]).await.unwrap();
+    let reads = server.requests();
+    assert_eq!(reads.len(), 8);
+    for read in &reads {
+        assert!(read.contains(r#""ConsistentRead":true"#) && !read.contains("IndexName"), "{read}");
+    }
+    table.put(&key, vec![1], Condition::Absent).await.unwrap();
+    table.put(&key, vec![1], Condition::Unchanged(Version("v".to_owned()))).await.unwrap();
+    table.put_many(vec![(key.clone(), vec![1])]).await.unwrap();
+    table.delete(&key, &Version("v".to_owned())).await.unwrap();
+    let known = ["GetItem", "Query", "BatchGetItem", "PutItem", "BatchWriteItem", "DeleteItem"];
+    for request in server.requests() {
+        let target = request.lines().find_map(|line| line.split("DynamoDB_20120810.").nth(1)).unwrap();
+        assert!(known.contains(&target.trim()), "not every service has {target}");
+    }
 }

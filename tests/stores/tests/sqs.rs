@@ -265,3 +265,24 @@ async fn the_probe_sees_what_is_missing() {
     queue.receive(1).await.unwrap();
     assert!(queue.time().await.is_err(), "that of an earlier answer is none");
 }
+
+/// The emulator has all of SQS; others have less. What is asked for is what all of them have.
+#[tokio::test]
+async fn no_request_asks_for_what_other_services_have_not() {
+    const MISSING: [&str; 6] =
+        ["MessageGroupId", "DelaySeconds", "VisibilityTimeout", "AWSTraceHeader", "MessageAttributes", "Tags"];
+    let server = Scripted::start(&[Answer::Says(200, "{}")]).await;
+    let url = format!("sqs:{}/000000000000/q-?region=eu-central-1&wait=0", server.endpoint);
+    let queue = SqsQueue::open("QUEUE_URL", &url, "events").unwrap();
+    queue.send_batch(&["one".to_owned(), "two".to_owned()]).await.unwrap();
+    queue.receive(10).await.unwrap();
+    queue.ack(&["receipt".to_owned()]).await.unwrap();
+    let requests = server.requests();
+    let known = ["SendMessageBatch", "ReceiveMessage", "DeleteMessageBatch"];
+    let targets: Vec<&str> =
+        requests.iter().map(|r| r.lines().find_map(|line| line.split("AmazonSQS.").nth(1)).unwrap().trim()).collect();
+    assert_eq!(targets, known);
+    for request in &requests {
+        assert!(MISSING.iter().all(|word| !request.contains(&format!("\"{word}\""))), "{request}");
+    }
+}
