@@ -119,6 +119,15 @@ async fn each_fault_of_a_table_is_named() {
     assert_eq!(found, [line]);
 }
 
+/// Two stores behind one name, each exact by itself: a split brain, or a cache before each.
+#[tokio::test]
+async fn two_connections_to_two_stores_are_no_table() {
+    let (one, other) = (MemoryTable::default(), MemoryTable::default());
+    let found = complaints(&::doctor::table(&one, &other, "t").await);
+    assert_eq!(found[0], "create, raced by 16: 2 of 16 creates of one row at once won: this store ignores conditions");
+    assert!(found.iter().any(|line| line.starts_with("reads after writes: ")), "{found:?}");
+}
+
 fn clock() -> SetClock {
     SetClock::at(Timestamp::parse("2026-11-25T12:00:00Z").unwrap())
 }
