@@ -7,6 +7,7 @@ use ports::counting::{Counting, Counts, Tally};
 use ports::{Bucket, Queue, Table};
 use services::Context;
 use services::append::Appender;
+use services::cold::Cold;
 use services::layout::rows::SCHEMA;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -76,6 +77,7 @@ fn counted(cx: &Context, counts: &Counts) -> Context {
     Context {
         table: Arc::new(Counting::<dyn Table>::new(Arc::clone(&cx.table), counts)),
         bucket: Arc::new(Counting::<dyn Bucket>::new(Arc::clone(&cx.bucket), counts)),
+        cold: Cold::plain(Arc::new(Counting::<dyn Bucket>::new(Arc::clone(&cx.cold.bucket), counts)), "audit"),
         events: queue(&cx.events),
         checkpoint_requests: queue(&cx.checkpoint_requests),
         ..cx.clone()

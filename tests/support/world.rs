@@ -7,6 +7,7 @@ use domain::names::ChainName;
 use domain::time::Timestamp;
 use ports::{Bucket, Clock, Ids, QueuePair, QueueSettings, Table};
 use services::Context;
+use services::cold::Cold;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -77,6 +78,7 @@ fn context(
     Context {
         chain: ChainName::new("test.chain").expect("a name"),
         table,
+        cold: Cold::plain(Arc::clone(&bucket), "audit"),
         bucket,
         events,
         dead_letters,

@@ -20,6 +20,12 @@ pub enum Grant {
     BucketRead,
     /// Write objects.
     BucketWrite,
+    /// Read archives.
+    ColdRead,
+    /// Write archives.
+    ColdWrite,
+    /// Delete archives, or rather their lines.
+    ColdDelete,
     /// Queue events.
     EventsSend,
     /// Take events from their queue.
@@ -44,6 +50,8 @@ pub(crate) struct Narrowed<P: ?Sized> {
     /// What reading (receiving) and writing (sending) need; `None` is granted to nobody.
     pub(crate) read: Option<Grant>,
     pub(crate) write: Option<Grant>,
+    /// What taking an object away needs.
+    pub(crate) delete: Option<Grant>,
 }
 
 impl<P: ?Sized> Narrowed<P> {
@@ -135,7 +143,7 @@ impl Bucket for Narrowed<dyn Bucket> {
     }
 
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
-        self.may_write().map_err(BucketError::Rejected)?;
+        self.check(self.delete).map_err(BucketError::Rejected)?;
         self.inner.delete(key).await
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::grant::{Grant, Narrowed};
 use crate::token::Verifier;
-use ports::LogFile;
+use ports::{Bucket, LogFile};
 use services::Context;
 use services::append::Appender;
+use services::cold::Cold;
 use sources::ocis::ExtraActions;
 use std::sync::{Arc, OnceLock};
 
@@ -48,10 +49,29 @@ impl Hub {
         let cx = &self.cx;
         macro_rules! narrow {
             ($port:expr, $read:expr, $write:expr) => {
-                Arc::new(Narrowed { inner: Arc::clone(&$port), function, uses, read: $read, write: $write })
+                narrow!($port, $read, $write, $write)
+            };
+            ($port:expr, $read:expr, $write:expr, $delete:expr) => {
+                Arc::new(Narrowed {
+                    inner: Arc::clone(&$port),
+                    function,
+                    uses,
+                    read: $read,
+                    write: $write,
+                    delete: $delete,
+                })
             };
         }
+        let cold = |bucket: &Arc<dyn Bucket>| -> Arc<dyn Bucket> {
+            narrow!(*bucket, Some(Grant::ColdRead), Some(Grant::ColdWrite), Some(Grant::ColdDelete))
+        };
         let cx = Context {
+            cold: Cold {
+                bucket: cold(&cx.cold.bucket),
+                copy: cx.cold.copy.as_ref().map(cold),
+                prefix: cx.cold.prefix.clone(),
+                lock: cx.cold.lock,
+            },
             table: narrow!(cx.table, Some(Grant::TableRead), Some(Grant::TableWrite)),
             bucket: narrow!(cx.bucket, Some(Grant::BucketRead), Some(Grant::BucketWrite)),
             events: narrow!(cx.events, Some(Grant::EventsReceive), Some(Grant::EventsSend)),

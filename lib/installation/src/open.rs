@@ -10,6 +10,7 @@ use domain::keys::KeyError;
 use handlers::{Function, Grant, Hub, Ingest, TokenError, Verifier};
 use ports::{Clock, Ids, LogFile, QueuePair, TableError};
 use services::Context;
+use services::cold::Cold;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -181,11 +182,13 @@ pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result
     let table = stores::table(&reach.url(&[Grant::TableRead, Grant::TableWrite], &kept.table_url), reach.wait())?;
     let admission = Arc::new(Admission::new(table.port.clone(), table.probe.clone(), clock.clone(), ids.clone()));
     let networked = table.probe.is_some();
+    let bucket = stores::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &kept.bucket_url))?.port;
     let cx = Context {
+        cold: Cold::plain(Arc::clone(&bucket), "audit"),
         chain: kept.chain.clone(),
         // A table on this machine is a file that we know; one behind a network is what its name says or not.
         table: if networked { admission.clone() } else { table.port },
-        bucket: stores::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &kept.bucket_url))?.port,
+        bucket,
         events,
         dead_letters,
         checkpoint_requests,

@@ -1,5 +1,6 @@
 //! What a use case may touch.
 
+use crate::cold::Cold;
 use domain::keys::KeyRing;
 use domain::names::ChainName;
 use ports::{Bucket, Clock, Ids, Queue, Signer, Table};
@@ -14,6 +15,8 @@ pub struct Context {
     pub table: Arc<dyn Table>,
     /// Checkpoint copies and tiles.
     pub bucket: Arc<dyn Bucket>,
+    /// Archives.
+    pub cold: Cold,
     /// Events that were accepted and wait to be chained.
     pub events: Arc<dyn Queue>,
     /// Event messages that were delivered too often.

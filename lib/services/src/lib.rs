@@ -8,6 +8,7 @@ pub mod accept_break;
 pub mod append;
 pub mod blocks;
 pub mod checkpoints;
+pub mod cold;
 mod context;
 mod cursor;
 pub mod derive;

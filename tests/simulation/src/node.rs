@@ -4,6 +4,7 @@ use crate::dice::Dice;
 use crate::ports::{SimBucket, SimClock, SimIds, SimQueue, SimSigner, SimTable, Stores};
 use crate::world::World;
 use services::Context;
+use services::cold::Cold;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Node {
         Context {
             table: Arc::new(SimTable(port())),
             bucket: Arc::new(SimBucket(port())),
+            cold: Cold::plain(Arc::new(SimBucket(port())), "audit"),
             events: Arc::new(SimQueue::new(port(), self.stores.events.clone())),
             dead_letters: Arc::new(SimQueue::new(port(), self.stores.dead_letters.clone())),
             checkpoint_requests: Arc::new(SimQueue::new(port(), self.stores.requests.clone())),

@@ -104,7 +104,7 @@ async fn sign(cx: &Context) -> Result<(), String> {
 
 /// Whoever closes a database last copies its log back; which thread that is would be chance.
 fn close(cx: Context) {
-    let Context { checkpoint_requests, events, dead_letters, table, bucket, .. } = cx;
+    let Context { checkpoint_requests, events, dead_letters, table, bucket, cold, .. } = cx;
     let threads = threads();
     drop(checkpoint_requests);
     wait_for(threads - 1);
@@ -112,7 +112,7 @@ fn close(cx: Context) {
     wait_for(threads - 2);
     drop(table);
     wait_for(threads - 3);
-    drop(bucket);
+    drop((bucket, cold));
     wait_for(threads - 4);
 }
 

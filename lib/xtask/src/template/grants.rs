@@ -86,6 +86,7 @@ pub(super) fn statements(grant: Grant) -> String {
         }
         // Never s3:DeleteObject, nor leave to lift a lock.
         Grant::BucketWrite => objects("BucketWrite", "s3:PutObject"),
+        Grant::ColdRead | Grant::ColdWrite | Grant::ColdDelete => String::new(),
         Grant::EventsSend => fill(SEND, &[("Name", &resource(QueueName::Events.as_str()))]),
         Grant::CheckpointsSend => fill(SEND, &[("Name", &resource(QueueName::Checkpoints.as_str()))]),
         Grant::EventsReceive => receive(QueueName::Events, "Queue"),

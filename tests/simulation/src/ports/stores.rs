@@ -8,6 +8,7 @@ use domain::keys::{Algorithm, KeyRing, SigningKey};
 use domain::names::ChainName;
 use ports::{Key, QueueSettings};
 use services::Context;
+use services::cold::Cold;
 use std::sync::{Arc, Mutex};
 
 /// The chain of every run.
@@ -81,6 +82,7 @@ impl Stores {
             chain: chain(),
             table: Arc::new(self.table()),
             bucket: Arc::new(self.bucket.clone()),
+            cold: Cold::plain(Arc::new(self.bucket.clone()), "audit"),
             events: Arc::new(self.events.clone()),
             dead_letters: Arc::new(self.dead_letters.clone()),
             checkpoint_requests: Arc::new(self.requests.clone()),
