@@ -176,6 +176,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     let view = View::load(cx).await?;
     guard::compare(cx, &view.accepted).await?;
     derive::derive(cx, SCHEMA, u64::MAX).await?;
+    let last = last_block(cx).await?;
     let mut lost = 0;
     loop {
         let newest = claims::newest(cx).await?;
@@ -187,7 +188,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                     return Ok(run);
                 }
                 let previous = newest.map(|stored| stored.claim);
-                let Some(batch) = plan(cx, previous.as_ref(), request).await? else {
+                let Some(batch) = plan(cx, previous.as_ref(), request, last).await? else {
                     run.complete = true;
                     return Ok(run);
                 };
@@ -206,13 +207,23 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     }
 }
 
-/// Puts together what is due and fits one archive.
-async fn plan(cx: &Context, previous: Option<&Claim>, request: &Request) -> Result<Option<Batch>, ArchiveError> {
-    // The head before the watermark: neither the newest block nor one without derived rows leaves.
+/// The last block that a run may archive, and the head: neither the newest block nor one without derived
+/// rows leaves. Told once, or a run would archive the events that it makes itself.
+async fn last_block(cx: &Context) -> Result<(u64, Head), ArchiveError> {
     let (hint, _) = derive::watermark(cx, SCHEMA).await?;
     let head = find_head(cx, hint).await?;
     let (watermark, _) = derive::watermark(cx, SCHEMA).await?;
     let last = if planted(Bug::ArchivesTheHead) { head.block } else { watermark.min(head.block.saturating_sub(1)) };
+    Ok((last, head))
+}
+
+/// Puts together what is due and fits one archive.
+async fn plan(
+    cx: &Context,
+    previous: Option<&Claim>,
+    request: &Request,
+    (last, head): (u64, Head),
+) -> Result<Option<Batch>, ArchiveError> {
     let (mut n, start, prev_hash) = match previous {
         None => (1, 1, Hash::ZERO),
         Some(claim) => {

@@ -166,6 +166,7 @@ pub async fn verify_tiers(
         last_archived,
         oldest_hot: None,
         until: request.until,
+        begun: false,
         progress,
     };
     let stopped = blocks.go(cx, first_block).await?;
@@ -212,6 +213,8 @@ struct Blocks<'a, P> {
     last_archived: u64,
     oldest_hot: Option<u64>,
     until: Option<Timestamp>,
+    /// Whether an archive was begun: every call gets one further at least.
+    begun: bool,
     progress: P,
 }
 
@@ -270,11 +273,13 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
         if archives.begins(&stub) {
             drain(&mut self.pool, &mut self.walk, &mut self.feed, &mut self.progress, self.head.seq).await?;
             if let (Some(until), Some((seq, prev_hash))) = (self.until, self.walk.place())
+                && self.begun
                 && cx.clock.now() >= until
             {
                 return Ok(Some(Place { block: n, seq, prev_hash, edge: self.walk.edge().cloned() }));
             }
         }
+        self.begun = true;
         match archives.stub(n, &stub, &mut self.walk).await? {
             Next::Run(chunk) => self.submit(chunk).await?,
             Next::Header => {
