@@ -6,10 +6,12 @@
 mod batch;
 mod faults;
 mod manifest;
+mod offline;
 
 pub use batch::{Base, Batch, Unfit};
 pub use faults::faults;
 pub use manifest::{ArchivedBlock, Manifest, TYPE};
+pub use offline::{Found, Offline};
 
 use std::fmt;
 
@@ -71,3 +73,6 @@ impl fmt::Display for Range {
         write!(f, "{}-{}", self.start, self.end)
     }
 }
+
+#[cfg(test)]
+mod tests;

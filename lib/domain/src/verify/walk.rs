@@ -321,6 +321,27 @@ impl Walk {
         self.meet_checkpoints(last, header.head_hash);
     }
 
+    /// Passes over events of which nothing can be looked at; what stood before and at their end, as far as
+    /// something says so.
+    pub fn skip(&mut self, range: Range, prev_hash: Option<Hash>, head_hash: Option<Hash>) {
+        if let Some(expected) = self.expected_seq.filter(|expected| *expected != range.start) {
+            self.breaks.add(Break::at_event(BreakKind::EventSeqGap, expected.min(range.start)));
+        } else if let (Some((stored, computed)), Some(prev_hash)) = (self.before, prev_hash)
+            && prev_hash != stored
+            && prev_hash != computed
+        {
+            self.breaks.add(Break::at_event(BreakKind::EventPrevHashMismatch, range.start).hashes(stored, prev_hash));
+        }
+        self.expected_seq = Some(range.end + 1);
+        self.before = head_hash.map(|hash| (hash, hash));
+        self.edge = None;
+        self.damaged = false;
+        if let Some(hash) = head_hash {
+            self.report.head = Some((range.end, hash));
+            self.meet_checkpoints(range.end, hash);
+        }
+    }
+
     /// Something about an archive does not hold.
     pub fn archive(&mut self, found: Break) {
         self.breaks.add(found);
