@@ -43,12 +43,15 @@ impl Store {
                 if failure.code.starts_with("AccessDenied") { Err(failure) } else { Ok(false) }
             }
         };
+        let name = self.place.names.lock;
         match (on, &self.settings.lock) {
             (Ok(true), Some(lock)) => {
                 Finding::good(CHECK, format!("objects are put in {} mode for {} days", lock.mode.as_str(), lock.days))
             }
-            (Ok(true), None) => Finding::good(CHECK, "the bucket has it; the URL asks for none (`lock=`)"),
-            (Ok(false), Some(_)) => Finding::unfit(CHECK, "`lock=` is set, and the bucket has no object lock", MEND),
+            (Ok(true), None) => Finding::good(CHECK, format!("the bucket has it; {name} asks for none")),
+            (Ok(false), Some(_)) => {
+                Finding::unfit(CHECK, format!("{name} is set, and the bucket has no object lock"), MEND)
+            }
             (Ok(false), None) => {
                 Finding::lacks(CHECK, "the bucket has none: whoever may delete can delete the log", MEND)
             }
