@@ -4,7 +4,7 @@ use super::Store;
 use super::probe::Use;
 use aws_sdk_s3::types::{BucketVersioningStatus, ObjectLockEnabled};
 use domain::time::Timestamp;
-use ports::Finding;
+use ports::{Finding, Verdict};
 
 impl Store {
     pub(super) async fn versioning(&self, used_for: Use) -> Finding {
@@ -56,6 +56,16 @@ impl Store {
                 Finding::lacks(CHECK, "the bucket has none: whoever may delete can delete the log", MEND)
             }
             (Err(failure), _) => Finding::lacks(CHECK, format!("not looked at: {failure}"), ""),
+        }
+    }
+
+    /// Whether a bucket that somebody made has the lock that is asked for.
+    pub(super) async fn lock_is_there(&self) -> Result<(), String> {
+        match self.object_lock().await {
+            Finding { verdict: Verdict::Unfit, seen, mend, .. } => {
+                Err(self.line(&format!("the bucket `{}` is there: {seen}; {mend}", self.bucket)))
+            }
+            _ => Ok(()),
         }
     }
 

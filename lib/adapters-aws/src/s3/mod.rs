@@ -149,7 +149,7 @@ impl Store {
                 // Who may use a bucket need not be allowed to make one.
                 let there = failure.code == "BucketAlreadyOwnedByYou"
                     || self.client.head_bucket().bucket(&self.bucket).send().await.is_ok();
-                if there { Ok(()) } else { Err(failure.text) }
+                if there { self.lock_is_there().await } else { Err(failure.text) }
             }
         }
     }
