@@ -1,6 +1,7 @@
 //! The use cases on memory ports.
 
 mod append;
+mod archive;
 mod bad_days;
 mod breaks;
 mod ingest;

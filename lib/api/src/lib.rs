@@ -15,4 +15,4 @@ pub use events::{ActorType, Event, NewEvent, NewEvents, Outcome, RecordedIds};
 pub use export::Companion;
 pub use health::{Health, HealthStatus, LastVerification};
 pub use problem::{FieldProblem, Problem, ProblemCode};
-pub use verification::{Break, Head, Verification, VerificationStatus};
+pub use verification::{Break, Head, SeqRange, Verification, VerificationStatus, VerifiedTiers};

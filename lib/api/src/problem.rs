@@ -61,6 +61,8 @@ codes! {
     IdConflict = 409 "id-conflict" "The id is taken by another event",
     /// The log lost history or was rewritten; nothing is signed or appended until an operator decides.
     ChainBroken = 409 "chain-broken" "The log does not extend what was signed before",
+    /// The lines are gone because their retention ended.
+    ArchiveExpired = 410 "archive-expired" "The lines of these events have expired",
     /// The body is larger than is taken.
     BodyTooLarge = 413 "body-too-large" "The body is larger than is taken",
     /// The answer is longer than the platform takes.
@@ -69,6 +71,8 @@ codes! {
     ChainDamaged = 500 "chain-damaged" "Stored bytes are damaged",
     /// A mistake of ours, or a setting.
     Internal = 500 "internal" "The request could not be served",
+    /// The lines are in an archive that cannot be read, or is not what it was.
+    ArchiveUnavailable = 503 "archive-unavailable" "The archive of these events cannot be read",
     /// A store does not answer.
     Unavailable = 503 "unavailable" "A store does not answer",
 }

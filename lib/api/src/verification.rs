@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// In one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +36,12 @@ pub struct Break {
     /// At which checkpoint, by the event that it vouches for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_seq: Option<u64>,
+    /// In which archive: its first event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_seq: Option<u64>,
+    /// Its last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_seq: Option<u64>,
     /// In which stored block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<u64>,
@@ -51,6 +56,26 @@ pub struct Break {
     pub actual: Option<String>,
 }
 
+/// What a verification reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifiedTiers {
+    /// The table.
+    Hot,
+    /// The table and the archives.
+    All,
+}
+
+/// Events by their positions, both included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeqRange {
+    /// First.
+    pub start_seq: u64,
+    /// Last.
+    pub end_seq: u64,
+}
+
 /// What was checked, and what was found. Always answered with 200.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -62,10 +87,16 @@ pub struct Verification {
     /// Whether the log was compared with a copy outside the table. Without one, a rollback of everything
     /// cannot be seen.
     pub anchored: bool,
+    /// What was read: the hot store with the headers of what is archived, or all.
+    pub tiers: VerifiedTiers,
     /// Events that hold.
     pub events_verified: u64,
     /// Events that were looked at.
     pub events_total: u64,
+    /// Archived events of which only their block's header was looked at.
+    pub events_archived: u64,
+    /// Archives that were read from the cold store as a whole, and hold.
+    pub archives_verified: u64,
     /// Checkpoints that hold.
     pub checkpoints_verified: u64,
     /// The newest event; `null` in an empty log.
@@ -76,8 +107,8 @@ pub struct Verification {
     pub oldest_hot_seq: Option<u64>,
     /// Last event of the cold store.
     pub highest_archived_seq: Option<u64>,
-    /// Ranges whose retention has ended.
-    pub expired_ranges: Vec<Value>,
+    /// Ranges whose retention has ended: their lines are gone, and the chain says so.
+    pub expired_ranges: Vec<SeqRange>,
     /// The first thing that does not hold.
     pub r#break: Option<Break>,
 }

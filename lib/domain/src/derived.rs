@@ -3,6 +3,7 @@
 //! Everything here is bounded by admission, so deriving never fails on an event, however hostile:
 //! keys hold hashes of foreign text, never the text.
 
+use crate::archive::Range;
 use crate::block::{Block, Header, views};
 use crate::event::{Event, Identity};
 use crate::hash::Hash;
@@ -98,6 +99,42 @@ pub struct AcceptedBreak {
     pub seq: u64,
 }
 
+/// The action by which an operator keeps lines from expiring.
+pub const HOLD_PLACED: &str = "audit.hold_placed";
+/// The action by which that ends.
+pub const HOLD_RELEASED: &str = "audit.hold_released";
+
+/// A legal hold begins or ends, by the log's own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldEvent {
+    /// These events are held.
+    Placed {
+        /// First and last of them.
+        range: Range,
+    },
+    /// They are not any more.
+    Released {
+        /// The event that placed it.
+        hold: u64,
+    },
+}
+
+impl HoldEvent {
+    /// What a line says, if it is about a hold.
+    pub fn of_line(line: &[u8]) -> Option<Self> {
+        let event = Event::from_line(line).ok()?;
+        if event.draft.source().as_str() != Source::AUDIT {
+            return None;
+        }
+        let number = |name: &str| event.draft.metadata().get(name)?.as_u64();
+        match event.draft.action().as_str() {
+            HOLD_PLACED => Some(Self::Placed { range: Range { start: number("fromSeq")?, end: number("toSeq")? } }),
+            HOLD_RELEASED => Some(Self::Released { hold: number("holdSeq")? }),
+            _ => None,
+        }
+    }
+}
+
 /// Everything that is derived from one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Derived {
@@ -107,6 +144,15 @@ pub struct Derived {
     pub entries: Vec<Entry>,
     /// Rare.
     pub accepted: Vec<AcceptedBreak>,
+    /// Rare; each with the `seq` of its event.
+    pub holds: Vec<(u64, HoldEvent)>,
+}
+
+impl Derived {
+    /// How many rows it has beside markers and entries.
+    pub fn rare(&self) -> usize {
+        self.accepted.len() + self.holds.len()
+    }
 }
 
 /// Derives from a block that was committed, and so has been checked in full by its writer.
@@ -121,17 +167,20 @@ pub fn derive(block: &Block) -> Result<Derived, Refusal> {
 pub fn derive_lines(header: &Header, plain: &[u8]) -> Derived {
     let mut markers = Vec::new();
     let mut accepted = Vec::new();
+    let mut holds = Vec::new();
     let mut times = Vec::new();
     for (place, view) in (0u32..).zip(views(plain)) {
         markers.push(Marker { identity: view.identity(), block: header.n, seq: view.seq, digest: view.draft_digest() });
         let at = std::str::from_utf8(view.at).ok().and_then(|at| Timestamp::parse(at).ok());
         times.push((at.unwrap_or(header.recorded_at), place));
-        if view.action == BREAK_ACCEPTED.as_bytes() && view.source == Source::AUDIT.as_bytes() {
+        let rare = [BREAK_ACCEPTED, HOLD_PLACED, HOLD_RELEASED].iter().any(|action| view.action == action.as_bytes());
+        if rare && view.source == Source::AUDIT.as_bytes() {
             let line = plain.split(|b| *b == b'\n').nth(place as usize).unwrap_or_default();
             accepted.extend(AcceptedBreak::of_line(line));
+            holds.extend(HoldEvent::of_line(line).map(|hold| (view.seq, hold)));
         }
     }
-    Derived { markers, entries: entries(times), accepted }
+    Derived { markers, entries: entries(times), accepted, holds }
 }
 
 fn entries(mut times: Vec<(Timestamp, u32)>) -> Vec<Entry> {

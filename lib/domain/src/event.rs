@@ -79,6 +79,12 @@ impl Draft {
         self
     }
 
+    /// The same event with this outcome.
+    pub fn with_outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
     /// The producer's id.
     pub fn id(&self) -> EventId {
         self.id

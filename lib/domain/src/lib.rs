@@ -5,6 +5,7 @@
 //! read this crate alone. The public format that it implements is `docs/format.md`.
 
 pub mod admit;
+pub mod archive;
 pub mod block;
 mod canonical;
 pub mod checkpoint;

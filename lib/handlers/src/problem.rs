@@ -104,6 +104,14 @@ impl From<ReadError> for Fault {
                 let detail = format!("block {block} of the log is damaged; GET /audit/verify names the exact place");
                 Fault::new(ProblemCode::ChainDamaged, detail).caused_by(&error)
             }
+            ReadError::Cold { archive, .. } => {
+                let detail = format!(
+                    "events {archive} are archived, and their archive cannot be read now; GET /audit/verify?tiers=all says \
+                     whether it is broken"
+                );
+                Fault::new(ProblemCode::ArchiveUnavailable, detail).caused_by(&error)
+            }
+            ReadError::Expired { .. } => Fault::new(ProblemCode::ArchiveExpired, error.to_string()).caused_by(&error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading checkpoints: from the table, and their copies from the bucket.
 
 use crate::Context;
-use crate::blocks::{ReadError, get_block};
+use crate::blocks::{ReadError, get_stored};
 use crate::guard::GuardError;
 use crate::layout::{objects, rows};
 use crate::planted::{Bug, limit, planted};
@@ -83,7 +83,7 @@ pub async fn edge(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, 
     let parts = row.and_then(|row| rows::edge_parts(&row.value, checkpoint.head_seq));
     let parts = parts.filter(|(_, edge)| edge.root() == checkpoint.root_hash && checkpoint.is_signed_by(&cx.ring));
     let Some((block, edge)) = parts else { return Ok(None) };
-    let header = get_block(cx, block).await?.map(|block| block.header);
+    let header = get_stored(cx, block).await?.map(|block| block.header().clone());
     let ends = |h: Header| h.last_seq() == checkpoint.head_seq && h.head_hash == checkpoint.head_hash;
     Ok((header.is_some_and(ends) || planted(Bug::EdgeIsBelieved)).then_some((block, edge)))
 }

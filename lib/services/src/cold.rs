@@ -1,5 +1,10 @@
 //! The cold store: where archived events are, and under which keys.
 
+use crate::Context;
+use crate::archive::claims as archives;
+use crate::blocks::ReadError;
+use crate::layout::archives::State;
+use domain::block::{Block, Stub};
 use domain::names::ChainName;
 use ports::Bucket;
 use std::sync::Arc;
@@ -37,8 +42,40 @@ impl Cold {
         std::iter::once(("cold store", &self.bucket)).chain(self.copy.as_ref().map(|copy| ("second copy", copy)))
     }
 
+    /// Key of an object of a chain's archives.
+    pub fn key(&self, chain: &ChainName, name: &str) -> String {
+        format!("{}/{chain}/{name}", self.prefix)
+    }
+
     /// Prefix of the archives of a chain.
     pub fn archives(&self, chain: &ChainName) -> String {
         format!("{}/{chain}/", self.prefix)
     }
+}
+
+/// The block of a stub, read from its part of the archive and held against what the stub says. The
+/// second copy answers where the first place does not.
+///
+/// # Errors
+/// Lines that expired, or no place that has them as they were archived.
+pub async fn read(cx: &Context, stub: Stub) -> Result<Block, ReadError> {
+    let key = cx.cold.key(&cx.chain, &stub.archive.object());
+    let mut problems = Vec::new();
+    for (place, bucket) in cx.cold.places() {
+        let problem = match bucket.get_range(&key, stub.offset, stub.length).await {
+            Ok(Some(body)) => match stub.restore(body) {
+                Ok(block) => return Ok(block),
+                Err(refusal) => refusal.to_string(),
+            },
+            Ok(None) => "there is no such object".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        problems.push(format!("{place}: {problem}. key=`{key}`"));
+    }
+    if let Some(State::Deleting(at) | State::Expired(at)) =
+        archives::get(cx, stub.archive.start).await?.map(|stored| stored.claim.state)
+    {
+        return Err(ReadError::Expired { archive: stub.archive, at });
+    }
+    Err(ReadError::Cold { archive: stub.archive, what: problems.join("; ") })
 }

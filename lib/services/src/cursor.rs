@@ -34,8 +34,7 @@ impl Cursor {
         let body =
             Object::of([("at", self.at.to_string().into()), ("seq", number(self.seq)), ("asOf", number(self.as_of))])
                 .canonical();
-        let tag = tag(key, &body, query, caller);
-        BASE64_URL_SAFE_NO_PAD.encode([&tag.finalize().into_bytes()[..TAG], &body].concat())
+        seal(&body, key, query, caller)
     }
 
     /// Reads one that [`Cursor::seal`] made for the same caller and query.
@@ -43,10 +42,7 @@ impl Cursor {
     /// # Errors
     /// Any other text.
     pub fn open(text: &str, key: &[u8; 32], query: &str, caller: &str) -> Result<Self, CursorError> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
-        let (code, body) = bytes.split_at_checked(TAG).ok_or(CursorError)?;
-        tag(key, body, query, caller).verify_truncated_left(code).map_err(|_| CursorError)?;
-        let value = parse(body, Limits::ADMISSION).map_err(|_| CursorError)?;
+        let value = open(text, key, query, caller)?;
         let member = |name| value.as_object().and_then(|o| o.get(name)).ok_or(CursorError);
         let at = member("at")?.as_str().and_then(|at| Timestamp::parse(at).ok());
         Ok(Self {
@@ -55,6 +51,20 @@ impl Cursor {
             as_of: member("asOf")?.as_u64().ok_or(CursorError)?,
         })
     }
+}
+
+/// A body as text, for this caller and this query only.
+pub(crate) fn seal(body: &[u8], key: &[u8; 32], query: &str, caller: &str) -> String {
+    let tag = tag(key, body, query, caller);
+    BASE64_URL_SAFE_NO_PAD.encode([&tag.finalize().into_bytes()[..TAG], body].concat())
+}
+
+/// The body of a text that [`seal`] made for the same caller and query.
+pub(crate) fn open(text: &str, key: &[u8; 32], query: &str, caller: &str) -> Result<Value, CursorError> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
+    let (code, body) = bytes.split_at_checked(TAG).ok_or(CursorError)?;
+    tag(key, body, query, caller).verify_truncated_left(code).map_err(|_| CursorError)?;
+    parse(body, Limits::ADMISSION).map_err(|_| CursorError)
 }
 
 fn tag(key: &[u8; 32], body: &[u8], query: &str, caller: &str) -> Hmac<Sha256> {

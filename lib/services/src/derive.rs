@@ -4,9 +4,11 @@
 //! is conditional. It moves by one, after every row of that block was confirmed.
 
 use crate::Context;
-use crate::blocks::{ReadError, get_block};
+use crate::blocks::{ReadError, get_block, get_stored};
+use crate::cold;
 use crate::layout::rows;
 use crate::planted::{Bug, limit, planted};
+use domain::block::Stored;
 use domain::derived::derive as derive_block;
 use ports::{Condition, TableError, Version};
 
@@ -72,10 +74,24 @@ pub(crate) async fn write_rows(cx: &Context, schema: &str, from: u64, to: u64) -
     let mut batch = Vec::new();
     let mut written = from - 1;
     while written < to && batch.len() < limit(ROWS_AT_ONCE, 6) {
-        let Some(block) = get_block(cx, written + 1).await? else { break };
-        let n = block.header.n;
-        let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
-        batch.extend(rows::derived(&cx.chain, schema, n, &derived));
+        let n = written + 1;
+        let Some(stored) = get_stored(cx, n).await? else { break };
+        match stored {
+            Stored::Hot(block) => {
+                let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
+                batch.extend(rows::derived(&cx.chain, schema, n, &derived));
+            }
+            // Only a rebuild comes by here.
+            Stored::Cold(stub) => match cold::read(cx, stub).await {
+                Ok(block) => {
+                    let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
+                    batch.extend(rows::lasting(&cx.chain, schema, &derived));
+                }
+                // Its markers are all that can be known of it.
+                Err(ReadError::Expired { .. }) => {}
+                Err(error) => return Err(error),
+            },
+        }
         written = n;
     }
     if !batch.is_empty() {

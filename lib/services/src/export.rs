@@ -60,7 +60,7 @@ impl Export {
             return Err(ExportError::OutOfRange { from, to: last, head: head.seq });
         }
         let first = if empty { None } else { find_block_of(cx, from, head.block).await? };
-        let next_block = first.map_or(1, |block| block.header.n);
+        let next_block = first.map_or(1, |block| block.header().n);
         let (sha, prev_hash, head_hash) = (Sha256::new(), Hash::ZERO, Hash::ZERO);
         Ok(Self { cx: cx.clone(), next_block, from, to: last, sha, bytes: 0, count: 0, prev_hash, head_hash })
     }

@@ -9,8 +9,8 @@ use crate::blocks::{ReadError, find_block_of, find_head, get_event};
 use crate::checkpoints::{self, CheckpointError};
 use crate::layout::rows;
 use crate::planted::{Bug, planted};
-use crate::{Context, derive};
-use domain::block::Head;
+use crate::{Context, cold, derive};
+use domain::block::{Head, Stored};
 use domain::checkpoint::Checkpoint;
 use domain::derived::AcceptedBreak;
 use domain::hash::Hash;
@@ -192,9 +192,13 @@ async fn hash_of(cx: &Context, seq: u64, head: &Head) -> Result<Option<Hash>, Re
         return Ok(Some(head.hash));
     }
     let Some(block) = find_block_of(cx, seq, head.block).await? else { return Ok(None) };
-    if block.header.last_seq() == seq {
-        return Ok(Some(block.header.head_hash));
+    if block.header().last_seq() == seq {
+        return Ok(Some(block.header().head_hash));
     }
+    let block = match block {
+        Stored::Hot(block) => block,
+        Stored::Cold(stub) => cold::read(cx, stub).await?,
+    };
     let line = block.line(seq).map_err(ReadError::damaged(block.header.n))?;
     Ok(line.as_deref().and_then(LineView::of).map(|view| view.hash))
 }

@@ -1,10 +1,12 @@
 //! The derived rows as a whole: are they right, and making them anew.
 
 use crate::Context;
-use crate::blocks::{ReadError, get_block};
+use crate::blocks::{ReadError, get_block, get_stored};
+use crate::cold;
 use crate::derive;
 use crate::layout::rows::{self, MARKER_PARTITIONS, SCHEMA};
 use crate::planted::{Bug, limit, planted};
+use domain::block::Stored;
 use domain::derived::{Marker, derive as derive_block};
 use domain::event::Identity;
 use domain::hash::Hash;
@@ -17,12 +19,21 @@ const PAGE: usize = 1000;
 /// Blocks whose rows are kept while rows are held against them.
 const CACHED_BLOCKS: usize = 64;
 
+/// What is known of archived blocks, which have no entries.
+#[derive(Debug, Clone, Copy)]
+pub struct Archived {
+    /// The last of them; entries of blocks up to here may be on their way out.
+    pub last_block: u64,
+    /// Whether their lines are read, to hold their markers against them.
+    pub read: bool,
+}
+
 /// Holds the derived rows of the blocks up to the watermark against their blocks, and reports every
 /// row that is missing, wrong, or stands for nothing.
 ///
 /// # Errors
 /// The table, or damaged bytes.
-pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(), ReadError> {
+pub async fn check(cx: &Context, head_block: u64, archived: Archived, walk: &mut Walk) -> Result<(), ReadError> {
     let watermark = match derive::watermark(cx, SCHEMA).await {
         Ok((watermark, _)) => watermark,
         Err(TableError::Rejected(_)) => {
@@ -36,10 +47,11 @@ pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(),
     let mut expected = 0;
     // What a damaged block should have cannot be known; the walk has reported it.
     let mut damaged = HashSet::new();
-    for n in 1..=watermark.min(head_block) {
+    let first = if archived.read { 1 } else { archived.last_block + 1 };
+    for n in first..=watermark.min(head_block) {
         let block = match get_block(cx, n).await {
             Ok(Some(block)) => block,
-            Ok(None) | Err(ReadError::Damaged { .. }) => {
+            Ok(None) | Err(ReadError::Damaged { .. } | ReadError::Cold { .. } | ReadError::Expired { .. }) => {
                 damaged.insert(n);
                 continue;
             }
@@ -49,8 +61,11 @@ pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(),
             damaged.insert(n);
             continue;
         };
-        let wanted = rows::derived(&cx.chain, SCHEMA, n, &derived);
-        expected += wanted.len() - derived.accepted.len();
+        let wanted = match n <= archived.last_block {
+            true => rows::lasting(&cx.chain, SCHEMA, &derived),
+            false => rows::derived(&cx.chain, SCHEMA, n, &derived),
+        };
+        expected += wanted.len() - derived.rare();
         let keys: Vec<Key> = wanted.iter().map(|(key, _)| key.clone()).collect();
         for ((key, value), row) in wanted.into_iter().zip(cx.table.get_many(keys).await?) {
             if row.is_none_or(|row| row.value != value) {
@@ -63,12 +78,21 @@ pub async fn check(cx: &Context, head_block: u64, walk: &mut Walk) -> Result<(),
     for partition in partitions(cx) {
         let mut all = Pages::of(partition);
         while let Some(page) = all.next(cx).await? {
-            let counts = |n: u64| n <= watermark && !damaged.contains(&n);
-            found += page.iter().filter(|row| block_of(row).is_none_or(counts)).count();
+            let counts = |row: &&Row| {
+                block_of(row).is_none_or(|n| {
+                    let left = if is_entry(row) { n > archived.last_block } else { n >= first };
+                    left && n <= watermark && !damaged.contains(&n)
+                })
+            };
+            found += page.iter().filter(counts).count();
         }
     }
     if found > expected {
         for row in invented(cx, head_block, &damaged).await? {
+            // Left behind by somebody who was late when they were dropped.
+            if is_entry(&row) && block_of(&row).is_some_and(|n| n <= archived.last_block) {
+                continue;
+            }
             let marker = Marker::from_value(Identity(Hash::ZERO), &row.value);
             walk.index_mismatch(marker.map_or(0, |marker| marker.seq));
         }
@@ -131,7 +155,7 @@ pub(crate) async fn forget_blocks_after(cx: &Context, head: u64) -> Result<(), R
             for row in page.iter().filter(|row| block_of(row).is_some_and(|n| n > head)) {
                 // Somebody may have committed and derived a block of this number since.
                 if !planted(Bug::ForgetsNewRows)
-                    && wanted_rows(cx, block_of(row).unwrap_or_default()).await?.get(&row.key) == Some(&row.value)
+                    && is_wanted(&wanted_rows(cx, block_of(row).unwrap_or_default()).await?, row)
                 {
                     continue;
                 }
@@ -147,7 +171,7 @@ pub(crate) async fn forget_blocks_after(cx: &Context, head: u64) -> Result<(), R
 
 /// Rows of blocks up to `head` that those blocks do not ask for, and rows that name none.
 async fn invented(cx: &Context, head: u64, damaged: &HashSet<u64>) -> Result<Vec<Row>, ReadError> {
-    let mut blocks: HashMap<u64, HashMap<Key, Vec<u8>>> = HashMap::new();
+    let mut blocks: HashMap<u64, Option<HashMap<Key, Vec<u8>>>> = HashMap::new();
     let mut found = Vec::new();
     for partition in partitions(cx) {
         let mut all = Pages::of(partition);
@@ -170,7 +194,7 @@ async fn invented(cx: &Context, head: u64, damaged: &HashSet<u64>) -> Result<Vec
                     }
                     blocks.insert(n, wanted_rows(cx, n).await?);
                 }
-                if blocks[&n].get(&row.key) != Some(&row.value) {
+                if !is_wanted(&blocks[&n], &row) {
                     found.push(row);
                 }
             }
@@ -179,10 +203,32 @@ async fn invented(cx: &Context, head: u64, damaged: &HashSet<u64>) -> Result<Vec
     Ok(found)
 }
 
-async fn wanted_rows(cx: &Context, n: u64) -> Result<HashMap<Key, Vec<u8>>, ReadError> {
-    let Some(block) = get_block(cx, n).await? else { return Ok(HashMap::new()) };
+/// What a block asks for; `None` where that cannot be known any more, because its lines expired.
+async fn wanted_rows(cx: &Context, n: u64) -> Result<Option<HashMap<Key, Vec<u8>>>, ReadError> {
+    let Some(stored) = get_stored(cx, n).await? else { return Ok(Some(HashMap::new())) };
+    let archived = matches!(stored, Stored::Cold(_));
+    let block = match stored {
+        Stored::Hot(block) => block,
+        Stored::Cold(stub) => match cold::read(cx, stub).await {
+            Err(ReadError::Expired { .. }) => return Ok(None),
+            read => read?,
+        },
+    };
     let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
-    Ok(rows::derived(&cx.chain, SCHEMA, n, &derived).into_iter().collect())
+    let rows = match archived {
+        true => rows::lasting(&cx.chain, SCHEMA, &derived),
+        false => rows::derived(&cx.chain, SCHEMA, n, &derived),
+    };
+    Ok(Some(rows.into_iter().collect()))
+}
+
+/// Of a block that expired, its markers are; its entries were dropped before.
+fn is_wanted(rows: &Option<HashMap<Key, Vec<u8>>>, row: &Row) -> bool {
+    rows.as_ref().map_or(!is_entry(row), |rows| rows.get(&row.key) == Some(&row.value))
+}
+
+fn is_entry(row: &Row) -> bool {
+    rows::entry_parts(&row.key.sort).is_some()
 }
 
 fn partitions(cx: &Context) -> Vec<String> {

@@ -6,6 +6,7 @@
 
 pub mod accept_break;
 pub mod append;
+pub mod archive;
 pub mod blocks;
 pub mod checkpoints;
 pub mod cold;
@@ -15,6 +16,7 @@ pub mod derive;
 pub mod drain;
 pub mod export;
 pub mod guard;
+pub mod hold;
 pub mod index;
 pub mod ingest;
 pub mod layout;
@@ -22,6 +24,7 @@ pub mod list;
 pub mod planted;
 pub mod record;
 pub mod redrive;
+pub mod restore;
 pub mod sign;
 mod tiles;
 pub mod verified;

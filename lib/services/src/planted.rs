@@ -142,6 +142,32 @@ bugs! {
     FullTilesAreForgotten = "full-tiles-are-forgotten",
     /// A rejection is named by the id alone, so that a second variant goes unanswered.
     OneRejectionPerId = "one-rejection-per-id",
+    /// An archive is trusted before it was read back.
+    ArchiveIsNotReadBack = "archive-is-not-read-back",
+    /// The newest block is archived, too, and blocks without derived rows.
+    ArchivesTheHead = "archives-the-head",
+    /// A batch is claimed although the one before is not done.
+    NextBatchBeforeDone = "next-batch-before-done",
+    /// A claim is written whoever made one meanwhile.
+    ClaimIsOverwritten = "claim-is-overwritten",
+    /// A manifest is signed whoever signed one meanwhile.
+    ManifestIsSignedTwice = "manifest-is-signed-twice",
+    /// Blocks become stubs before the manifest is in the cold store and named by the chain.
+    StubsBeforeTheManifest = "stubs-before-the-manifest",
+    /// The event that names a manifest is queued, and not waited for.
+    EventIsOnlyQueued = "event-is-only-queued",
+    /// A stub is written over whatever stands there.
+    StubsUnconditionally = "stubs-unconditionally",
+    /// Markers of archived blocks are dropped with their entries.
+    MarkersAreDropped = "markers-are-dropped",
+    /// Holds are looked at before a batch is marked as expiring, and not after.
+    HoldsAreReadTooEarly = "holds-are-read-too-early",
+    /// Lines are deleted without an event that says so.
+    ExpiresInSilence = "expires-in-silence",
+    /// A restored batch is swept by its number, whoever restored it meanwhile.
+    SweepsAnothersLease = "sweeps-anothers-lease",
+    /// An archive is restored whatever its hash.
+    RestoresUnchecked = "restores-unchecked",
     /// Behind an accepted break a head is signed that lies before what was vouched for.
     SignsBehind = "signs-behind",
 }

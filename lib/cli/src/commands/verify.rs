@@ -61,15 +61,15 @@ pub(crate) async fn stored(target: &Target, arguments: &Arguments, json: bool) -
     let mut cx = installation.hub.cx.clone();
     add_keys(&mut cx.ring, &arguments.key)?;
     let request = Request {
-        threads: threads(),
         index: arguments.index,
         anchors: anchors(&arguments.anchor)?,
         scratch: scratch()?,
+        ..Request::with_threads(threads())
     };
     let mut progress = Progress::new();
-    let report = services::verify::verify(&cx, request, |seq, last| progress.at(seq, last)).await?;
+    let verification = services::verify::verify_tiers(&cx, request, |seq, last| progress.at(seq, last)).await?;
     progress.end();
-    Ok(answer(&report, json))
+    Ok(answer(&verification, json))
 }
 
 /// Checks an exported file.
@@ -116,7 +116,7 @@ pub(crate) fn offline(arguments: &Arguments, json: bool) -> Result<ExitCode, Fai
     if let Some(companion) = &arguments.companion {
         compare_companion(path, companion, &mut report)?;
     }
-    Ok(answer(&report, json))
+    Ok(answer(&report.into(), json))
 }
 
 /// Holds the file against everything that its companion says of it.
@@ -221,9 +221,10 @@ fn scratch() -> Result<Option<Box<dyn Scratch>>, Failure> {
     Ok(Some(Box::new(tempfile::tempfile()?)))
 }
 
-fn answer(report: &Report, json: bool) -> ExitCode {
+fn answer(verification: &services::verify::Verification, json: bool) -> ExitCode {
+    let report = &verification.report;
     if json {
-        super::print_json(&report_value(report));
+        super::print_json(&report_value(verification));
     } else {
         print_text(report);
     }

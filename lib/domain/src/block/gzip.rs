@@ -69,15 +69,43 @@ impl Unpacker {
     /// # Errors
     /// Anything but one whole member with the fixed header and right check values.
     pub fn unpack(&mut self, member: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
-        let damaged = |what: &str| Refusal::new("block-unreadable", format!("gzip member: {what}"));
-        if member.len() < HEADER.len() + 8 || member[..HEADER.len()] != HEADER {
-            return Err(damaged("its header is not the fixed one"));
+        let start = out.len();
+        let deflated = member.len().checked_sub(8).and_then(|end| member.get(..end)).unwrap_or_default();
+        let end = self.inflate(deflated, plain_bytes(member), out)?;
+        if end != deflated.len() {
+            return Err(damaged("bytes follow its deflate stream"));
         }
-        let (deflated, trailer) = member[HEADER.len()..].split_at(member.len() - HEADER.len() - 8);
+        check(&member[end..], &out[start..])
+    }
+
+    /// Appends what a run of members holds to `out`, and says where each of them ends. On damage, what
+    /// could be read stays in `out`.
+    ///
+    /// # Errors
+    /// Anything but whole members with the fixed header and right check values, or more than `most` plain
+    /// bytes of them.
+    pub fn unpack_run(&mut self, run: &[u8], most: usize, out: &mut Vec<u8>) -> Result<Vec<usize>, Refusal> {
+        let (mut at, mut ends, start) = (0, Vec::new(), out.len());
+        while at < run.len() {
+            let before = out.len();
+            let end = at + self.inflate(&run[at..], USUAL_PLAIN, out)?;
+            let trailer = run.get(end..end + 8).ok_or_else(|| damaged("it is cut short"))?;
+            check(trailer, &out[before..])?;
+            at = end + 8;
+            if out.len() - start > most {
+                return Err(damaged("they unpack to more than a block may hold"));
+            }
+            ends.push(at);
+        }
+        Ok(ends)
+    }
+
+    /// Appends what the first member holds, up to the end of its deflate stream; where that is.
+    fn inflate(&mut self, run: &[u8], hint: usize, out: &mut Vec<u8>) -> Result<usize, Refusal> {
+        let deflated = run.strip_prefix(&HEADER).ok_or_else(|| damaged("its header is not the fixed one"))?;
         self.0.reset(false);
         let start = out.len();
-        let hint = u32::from_le_bytes(trailer[4..].try_into().expect("four bytes"));
-        out.reserve(usize::try_from(hint).unwrap_or(MAX_PLAIN).min(MAX_PLAIN) + 1);
+        out.reserve(hint.min(MAX_PLAIN) + 1);
         loop {
             let read = usize::try_from(self.0.total_in()).expect("within a slice");
             let before = out.len();
@@ -91,14 +119,16 @@ impl Unpacker {
                 _ => out.reserve(MEMBER_STEP),
             }
         }
-        if self.0.total_in() != deflated.len() as u64 {
-            return Err(damaged("bytes follow its deflate stream"));
-        }
-        if trailer != trailer_of(&out[start..]) {
-            return Err(damaged("its check values do not match"));
-        }
-        Ok(())
+        Ok(HEADER.len() + usize::try_from(self.0.total_in()).expect("within a slice"))
     }
+}
+
+fn check(trailer: &[u8], plain: &[u8]) -> Result<(), Refusal> {
+    if trailer == trailer_of(plain) { Ok(()) } else { Err(damaged("its check values do not match")) }
+}
+
+fn damaged(what: &str) -> Refusal {
+    Refusal::new("block-unreadable", format!("gzip member: {what}"))
 }
 
 /// How many plain bytes a member says that it holds; [`Unpacker::unpack`] refuses one that holds others.
@@ -116,5 +146,7 @@ fn trailer_of(plain: &[u8]) -> [u8; 8] {
     trailer
 }
 
+/// Room for the lines of a member that does not say how many bytes they have.
+const USUAL_PLAIN: usize = 64 * 1024;
 /// Room that is added where a member states too little.
 const MEMBER_STEP: usize = 65_536;

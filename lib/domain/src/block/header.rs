@@ -96,6 +96,11 @@ impl Header {
         ]))
     }
 
+    /// Its RFC 8785 form, as it is stored.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.line().expect("a chain has fewer than 2^53 events")
+    }
+
     /// The bytes that are stored; `None` for numbers that no chain reaches.
     pub(super) fn line(&self) -> Option<Vec<u8>> {
         let mut object = self.object()?;

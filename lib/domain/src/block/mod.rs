@@ -6,8 +6,10 @@
 
 pub mod gzip;
 mod header;
+mod stored;
 
 pub use header::{Head, Header, Member};
+pub use stored::{Stored, Stub, is_stub};
 
 use crate::event::{Draft, Event, Place};
 use crate::hash::Hash;

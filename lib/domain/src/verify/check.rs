@@ -2,8 +2,9 @@
 //! a block's header say what its lines say. [`sound`] answers for runs without a fault; here is what
 //! names the faults of the others.
 
+use super::report::{Break, BreakKind};
 use super::sound::{self, Sound};
-use crate::block::{Header, gzip, member_ranges, split_row};
+use crate::block::{Block, Header, gzip, member_ranges, split_row};
 use crate::event::{Event, HASH_MEMBER_BYTES};
 use crate::hash::Hash;
 use crate::line::TextView;
@@ -32,6 +33,8 @@ pub enum Chunk {
         /// The row.
         row: Vec<u8>,
     },
+    /// A run of gzip members of lines: a block of an archive, without its header.
+    Members(Vec<u8>),
     /// Bytes that cannot be a line, whatever they are.
     Junk,
 }
@@ -86,6 +89,10 @@ pub fn check(chunk: Chunk, options: &super::Options) -> Checked {
     match chunk {
         Chunk::Junk => Checked { items: vec![Item::Unreadable(None)], ..Checked::default() },
         Chunk::Lines(bytes) => check_lines(&bytes, options),
+        Chunk::Members(bytes) => match sound::members(&bytes, options) {
+            Some(sound) => Checked { sound: Some(sound), ..Checked::default() },
+            None => check_members(&bytes, options),
+        },
         Chunk::Block { n, row } => match sound::block(n, &row, options) {
             Some(sound) => Checked { block: Some(n), sound: Some(sound), ..Checked::default() },
             None => check_block(n, &row, options),
@@ -98,6 +105,35 @@ pub(super) fn check_lines(bytes: &[u8], options: &super::Options) -> Checked {
     let mut checked = Checked { sound: sound::lines(bytes, options), ..Checked::default() };
     if checked.sound.is_none() {
         Lines::of(options, &mut checked).take(bytes);
+    }
+    checked
+}
+
+/// A block whose row was taken apart, its lines kept behind what is in `plain`.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn check_and_keep(block: &Block, options: &super::Options, plain: &mut Vec<u8>) -> Result<(), Box<Break>> {
+    let Block { header, body } = block;
+    if sound::parts(header.n, header, body, options, plain, true).is_some() {
+        return Ok(());
+    }
+    let start = super::Start::At { seq: header.first_seq, prev_hash: header.prev_hash };
+    let mut walk = super::Walk::new(super::Options { start, ..options.clone() }, Some(header.chain.clone()), None);
+    walk.run(check_block(header.n, &block.to_row(), options)).expect("nothing is put aside");
+    let report = walk.finish().expect("nothing is put aside");
+    let nameless = || Break { block: Some(header.n), ..Break::at_event(BreakKind::BlockUnreadable, header.first_seq) };
+    Err(Box::new(report.first_break.unwrap_or_else(nameless)))
+}
+
+fn check_members(bytes: &[u8], options: &super::Options) -> Checked {
+    let mut checked = Checked::default();
+    let mut lines = Lines { most: MAX_BLOCK_LINES, ..Lines::of(options, &mut checked) };
+    let mut plain = Vec::new();
+    if unpack_leniently(bytes, &mut plain) {
+        lines.take(&plain);
+    } else {
+        lines.take_provable(&plain);
     }
     checked
 }
@@ -198,6 +234,8 @@ struct Lines<'a> {
     options: &'a super::Options,
     checked: &'a mut Checked,
     summary: Option<Summary>,
+    /// Lines that are looked at: more than any writer puts into one block are no block.
+    most: usize,
     /// The line before: its stored hash as text and as value, and its chain's fingerprint. Most lines
     /// repeat them, and to compare is cheaper than to read again.
     hash_text: [u8; 64],
@@ -208,7 +246,9 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn of(options: &'a super::Options, checked: &'a mut Checked) -> Self {
+        let most = if checked.block.is_some() { MAX_BLOCK_LINES } else { usize::MAX };
         Self {
+            most,
             options,
             checked,
             summary: None,
@@ -223,8 +263,7 @@ impl<'a> Lines<'a> {
     fn take(&mut self, plain: &[u8]) -> u64 {
         self.checked.items.reserve(plain.len() / 512);
         let (mut rest, mut count) = (plain, 0);
-        let most = if self.checked.block.is_some() { MAX_BLOCK_LINES } else { usize::MAX };
-        while !rest.is_empty() && self.checked.items.len() <= most {
+        while !rest.is_empty() && self.checked.items.len() <= self.most {
             let (line, ended, after) = match memchr(b'\n', rest) {
                 Some(at) => (&rest[..at], true, &rest[at + 1..]),
                 None => (rest, false, &rest[..0]),

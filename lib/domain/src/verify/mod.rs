@@ -12,7 +12,7 @@ mod report;
 mod sound;
 mod walk;
 
-pub use check::{Checked, Chunk, check};
+pub use check::{Checked, Chunk, check, check_and_keep};
 pub use file::{FileError, verify_lines};
 pub use pool::Pool;
 pub use repeats::Scratch;

@@ -1,5 +1,6 @@
 //! The answer of a verification.
 
+use crate::archive::Range;
 use crate::hash::Hash;
 use crate::json::{Object, Value};
 
@@ -29,6 +30,10 @@ pub enum BreakKind {
     CheckpointChainMismatch,
     /// A checkpoint vouches for events that are gone.
     TailTruncated,
+    /// A manifest was swapped, changed or signed with another key.
+    ArchiveManifestMismatch,
+    /// Archived lines were changed, cut short or are missing.
+    ArchiveContentMismatch,
     /// A derived entry hides or invents an event.
     IndexMismatch,
     /// An exported file is not what its companion says.
@@ -49,6 +54,8 @@ impl BreakKind {
             Self::CheckpointHeadMismatch => "checkpoint-head-mismatch",
             Self::CheckpointChainMismatch => "checkpoint-chain-mismatch",
             Self::TailTruncated => "tail-truncated",
+            Self::ArchiveManifestMismatch => "archive-manifest-mismatch",
+            Self::ArchiveContentMismatch => "archive-content-mismatch",
             Self::IndexMismatch => "index-mismatch",
             Self::CompanionMismatch => "companion-mismatch",
         }
@@ -66,6 +73,8 @@ pub struct Break {
     pub head_seq: Option<u64>,
     /// In which block.
     pub block: Option<u64>,
+    /// In which archive.
+    pub archive: Option<Range>,
     /// Which member.
     pub member: Option<&'static str>,
     /// What the rest of the data says should be there.
@@ -76,7 +85,7 @@ pub struct Break {
 
 impl Break {
     pub(super) fn new(kind: BreakKind) -> Self {
-        Self { kind, seq: None, head_seq: None, block: None, member: None, expected: None, actual: None }
+        Self { kind, seq: None, head_seq: None, block: None, archive: None, member: None, expected: None, actual: None }
     }
 
     /// A break at an event.
@@ -87,6 +96,16 @@ impl Break {
     /// A break at a checkpoint.
     pub fn at_checkpoint(kind: BreakKind, head_seq: u64) -> Self {
         Self { head_seq: Some(head_seq), ..Self::new(kind) }
+    }
+
+    /// A manifest that is not the one which the chain names, or that disagrees with what it describes.
+    pub fn of_manifest(archive: Range) -> Self {
+        Self { archive: Some(archive), ..Self::new(BreakKind::ArchiveManifestMismatch) }
+    }
+
+    /// Archived lines that are not there, from this event on.
+    pub fn of_archive(archive: Range, seq: u64) -> Self {
+        Self { archive: Some(archive), ..Self::at_event(BreakKind::ArchiveContentMismatch, seq) }
     }
 
     /// A member of a companion that is not that of its file.
@@ -114,6 +133,8 @@ impl Break {
             ("seq", number(self.seq)),
             ("headSeq", number(self.head_seq)),
             ("block", number(self.block)),
+            ("startSeq", number(self.archive.map(|archive| archive.start))),
+            ("endSeq", number(self.archive.map(|archive| archive.end))),
             ("member", self.member.map(Value::from)),
             ("expected", self.expected.as_deref().map(Value::from)),
             ("actual", self.actual.as_deref().map(Value::from)),
@@ -157,6 +178,12 @@ pub struct Report {
     pub events_verified: u64,
     /// Lines that were there.
     pub events_total: u64,
+    /// Events of archived blocks of which only the header was looked at.
+    pub events_archived: u64,
+    /// Archives that were read, and hold.
+    pub archives_verified: u64,
+    /// Archives whose lines are gone because their time was over.
+    pub expired: Vec<Range>,
     /// Checkpoints that hold in every respect.
     pub checkpoints_verified: u64,
     /// `seq` and stored hash of the last line.
@@ -238,7 +265,8 @@ impl Breaks {
     }
 
     fn add_found(&mut self, what: Break, movable: bool) {
-        let seq = what.seq.or(what.head_seq).unwrap_or_default();
+        let start = what.archive.map(|archive| archive.start);
+        let seq = what.seq.or(what.head_seq).or(start).unwrap_or_default();
         self.total += 1;
         self.found.push(Found { place: (seq, what.kind.rank()), movable, what });
         if self.found.len() >= 2 * LISTED {

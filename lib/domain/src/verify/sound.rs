@@ -4,7 +4,7 @@
 
 use super::Options;
 use super::check::{Fingerprint, fingerprint};
-use crate::block::{Header, MAX_EVENTS, gzip, member_ranges, split_row};
+use crate::block::{Header, MAX_EVENTS, MAX_PLAIN_BYTES, gzip, member_ranges, split_row};
 use crate::event::Event;
 use crate::hash::Hash;
 use crate::line::TextView;
@@ -38,15 +38,33 @@ pub(super) fn lines(bytes: &[u8], options: &Options) -> Option<Sound> {
 /// The row of block `n`, if it is sound and exactly what a writer would have written.
 pub(super) fn block(n: u64, row: &[u8], options: &Options) -> Option<Sound> {
     let (header, body) = split_row(row).ok()?;
-    let header = Header::parse(header).ok()?;
+    parts(n, &Header::parse(header).ok()?, body, options, &mut Vec::new(), false)
+}
+
+/// A run of gzip members of whole lines, if all of it is sound.
+pub(super) fn members(bytes: &[u8], options: &Options) -> Option<Sound> {
+    let mut plain = Vec::new();
+    gzip::Unpacker::new().unpack_run(bytes, MAX_PLAIN_BYTES, &mut plain).ok()?;
+    lines(&plain, options)
+}
+
+/// The same of a block whose row was taken apart. Its lines stay in `plain`, if they are to be kept.
+pub(super) fn parts(
+    n: u64,
+    header: &Header,
+    body: &[u8],
+    options: &Options,
+    plain: &mut Vec<u8>,
+    keep: bool,
+) -> Option<Sound> {
     let mut run = Run::new(options);
     run.is_block = true;
     let mut unpacker = gzip::Unpacker::new();
-    let mut plain = Vec::new();
     for (member, range) in header.members.iter().zip(member_ranges(&header.members, body.len())?) {
-        plain.clear();
-        unpacker.unpack(&body[range], &mut plain).ok()?;
-        let lines = run.take(&plain)?;
+        let before = if keep { plain.len() } else { 0 };
+        plain.truncate(before);
+        unpacker.unpack(&body[range], plain).ok()?;
+        let lines = run.take(&plain[before..])?;
         if lines != member.events || run.sound.as_ref().is_some_and(|sound| sound.hashes.len() > MAX_EVENTS) {
             return None;
         }

@@ -3,7 +3,7 @@ use crate::grant::Grant;
 use crate::hub::Hub;
 use domain::verify::Status;
 use services::verified;
-use services::verify::{Request, report_of_nothing, report_value, verify};
+use services::verify::{Request, report_of_nothing, report_value, verify_tiers};
 
 /// Verifies the log by the clock, so that nobody has to think of it. A break is an error in the log of
 /// the service, and GET /health shows it.
@@ -19,15 +19,16 @@ impl ScheduledFunction for VerifyHot {
 
     async fn tick(hub: &Hub) -> Result<(), Failed> {
         let cx = &hub.cx;
-        let report = match verify(cx, Request::with_threads(cx.threads), |_, _| ()).await {
-            Ok(report) => report,
+        let verification = match verify_tiers(cx, Request::with_threads(cx.threads), |_, _| ()).await {
+            Ok(verification) => verification,
             Err(error) => {
                 // The last good answer must not stand there as if it were today's.
                 verified::keep(cx, &report_of_nothing()).await?;
                 return Err(error.into());
             }
         };
-        verified::keep(cx, &report_value(&report)).await?;
+        verified::keep(cx, &report_value(&verification)).await?;
+        let report = &verification.report;
         let (verified, total) = (report.events_verified, report.events_total);
         match (report.status(), &report.first_break) {
             (Status::Intact, _) => tracing::info!(chain = %cx.chain, events = total, "verified {total} events: intact"),

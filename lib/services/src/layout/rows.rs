@@ -2,7 +2,7 @@
 //! text never stands in one.
 
 use crate::planted::limit;
-use domain::derived::{AcceptedBreak, Derived, Entry, Marker};
+use domain::derived::{AcceptedBreak, Derived, Entry, HoldEvent, Marker};
 use domain::event::Identity;
 use domain::hash::Hash;
 use domain::json::Value;
@@ -61,9 +61,9 @@ pub fn entry_partition(chain: &ChainName, schema: &str) -> String {
     format!("entry#{chain}#{schema}#{}", Hash::of(&dimension.canonical()))
 }
 
-/// One entry: by its greatest `at`, then its block, then its run within the block.
-pub fn entry(chain: &ChainName, schema: &str, at_max: Timestamp, block: u64, run: usize) -> Key {
-    Key::new(entry_partition(chain, schema), format!("{at_max}#{block:020}#{run:04}"))
+/// An entry's place: by its greatest `at`, then its block, then its run within the block.
+fn entry_sort(at_max: Timestamp, block: u64, run: usize) -> String {
+    format!("{at_max}#{block:020}#{run:04}")
 }
 
 /// The greatest `at` and the block of an entry's key.
@@ -107,8 +107,21 @@ pub fn verified(chain: &ChainName) -> Key {
 
 /// All derived rows of one block.
 pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
+    let mut rows = lasting(chain, schema, derived);
+    rows.extend(entries(&entry_partition(chain, schema), block, derived));
+    rows
+}
+
+/// The entries of one block, in this partition: its own, or that of a restored archive.
+pub fn entries(partition: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
+    let row =
+        |(run, e): (usize, &Entry)| (Key::new(partition, entry_sort(e.at_max, block, run)), e.to_value().into_bytes());
+    derived.entries.iter().enumerate().map(row).collect()
+}
+
+/// Those of its derived rows that stay when it is archived.
+pub fn lasting(chain: &ChainName, schema: &str, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
     let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());
-    let entry_row = |(run, e): (usize, &Entry)| (entry(chain, schema, e.at_max, block, run), e.to_value().into_bytes());
     let accepted_row = |a: &AcceptedBreak| {
         let key = match a.lost {
             Some((seq, hash)) => accepted(chain, seq, &hash),
@@ -117,9 +130,27 @@ pub fn derived(chain: &ChainName, schema: &str, block: u64, derived: &Derived) -
         (key, a.seq.to_string().into_bytes())
     };
     let mut rows: Vec<_> = derived.markers.iter().map(marker_row).collect();
-    rows.extend(derived.entries.iter().enumerate().map(entry_row));
     rows.extend(derived.accepted.iter().map(accepted_row));
+    rows.extend(derived.holds.iter().map(|(seq, event)| hold_row(chain, *seq, *event)));
     rows
+}
+
+/// Partition of the holds: each row says which event placed it.
+pub fn hold_partition(chain: &ChainName) -> String {
+    format!("hold#{chain}")
+}
+
+/// Partition of the holds that ended: each row says which event released it.
+pub fn hold_release_partition(chain: &ChainName) -> String {
+    format!("hold-released#{chain}")
+}
+
+fn hold_row(chain: &ChainName, seq: u64, event: HoldEvent) -> (Key, Vec<u8>) {
+    let key = match event {
+        HoldEvent::Placed { .. } => Key::new(hold_partition(chain), number(seq)),
+        HoldEvent::Released { hold } => Key::new(hold_release_partition(chain), number(hold)),
+    };
+    (key, seq.to_string().into_bytes())
 }
 
 /// Partition of the checkpoints.

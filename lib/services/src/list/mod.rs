@@ -4,16 +4,23 @@
 //! greatest `at` among them. A walk downwards may give out an event once the next entry's greatest
 //! `at` is strictly older. Blocks above the watermark have no entries yet and are read as they are.
 
+mod cold;
+mod source;
+
+pub use cold::Cold;
+
 use crate::blocks::{ReadError, get_block};
 use crate::cursor::{Cursor, CursorError};
-use crate::layout::rows::{self, SCHEMA};
+use crate::layout::rows::SCHEMA;
 use crate::planted::{Bug, limit, planted};
 use crate::{Context, blocks, derive};
+use domain::archive::Range;
 use domain::block::Block;
-use domain::derived::{ENTRY_SPAN_MILLIS, Entry};
+use domain::derived::Entry;
 use domain::line::LineView;
 use domain::time::Timestamp;
-use ports::{KeyRange, Order, TableError};
+use ports::TableError;
+use source::Source;
 use std::collections::BTreeMap;
 
 /// Most events of one page.
@@ -45,6 +52,10 @@ pub struct Page {
     pub cursor: Option<String>,
     /// Whether the page ended because it had read enough, not because it was full.
     pub stopped_early: bool,
+    /// What the page lacks because it is archived.
+    pub cold: Option<Cold>,
+    /// Restored archives of which the page holds events.
+    pub restored: Vec<Range>,
 }
 
 /// No page.
@@ -89,23 +100,37 @@ pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
     if let Some(before) = query.before {
         below = below.min((before, if planted(Bug::BeforeIsInclusive) { u64::MAX } else { 0 }));
     }
+    let leases = cold::readable(cx).await?;
     let mut walk = Walk { cx, found: BTreeMap::new(), as_of, below, keep: query.limit + 1, read: 0 };
     for n in watermark + 1..=head.block {
         if let Some(block) = get_block(cx, n).await?
             && !planted(Bug::ListSkipsRecent)
         {
-            walk.take(&block, None)?;
+            walk.take(&block, None, None)?;
         }
     }
-    let reached = walk.entries(watermark).await?;
-    Ok(page(walk, reached, query, &name))
+    let mut sources = vec![Source::hot(cx, walk.below.0)];
+    sources.extend(leases.iter().map(|lease| Source::restored(cx, walk.below.0, lease)));
+    let reached = walk.entries(watermark, sources).await?;
+    let mut page = page(walk, reached, query, &name);
+    // After the walk: what was archived meanwhile is reported, and what was swept meanwhile, too.
+    if let Some(newest) = cold::newest_archived(cx).await? {
+        let restored = cold::still_there(cx, &leases).await?;
+        let lowest = page.lines.last().filter(|_| page.cursor.is_some()).and_then(|line| at_of(line));
+        page.cold = cold::missing(cx, newest, lowest.or(reached), below.0, &restored).await?;
+    }
+    Ok(page)
+}
+
+fn at_of(line: &[u8]) -> Option<Timestamp> {
+    Timestamp::parse(std::str::from_utf8(LineView::of(line)?.at).ok()?).ok()
 }
 
 /// Cuts the page: nothing at or before `reached` may be given out yet.
 fn page(walk: Walk<'_>, reached: Option<Timestamp>, query: &Query, name: &str) -> Page {
     let (cx, as_of) = (walk.cx, walk.as_of);
     let safe = walk.found.into_iter().rev().take_while(|((at, _), _)| reached.is_none_or(|reached| *at > reached));
-    let mut events: Vec<(At, Vec<u8>)> = safe.collect();
+    let mut events: Vec<(At, Event)> = safe.collect();
     let more = events.len() > query.limit;
     events.truncate(query.limit);
     let stopped_early = reached.is_some() && !more;
@@ -117,13 +142,24 @@ fn page(walk: Walk<'_>, reached: Option<Timestamp>, query: &Query, name: &str) -
     };
     let seq = |seq| if planted(Bug::CursorForgetsTies) { 0 } else { seq };
     let cursor = last.map(|(at, last)| Cursor { at, seq: seq(last), as_of }.seal(&cx.cursor_key, name, &query.caller));
-    Page { lines: events.into_iter().map(|(_, line)| line).collect(), cursor, stopped_early }
+    let mut restored: Vec<Range> = events.iter().filter_map(|(_, event)| event.restored).collect();
+    restored.sort_unstable();
+    restored.dedup();
+    let lines = events.into_iter().map(|(_, event)| event.line).collect();
+    Page { lines, cursor, stopped_early, cold: None, restored }
+}
+
+/// An event of a page.
+struct Event {
+    line: Vec<u8>,
+    /// The archive that was restored for it.
+    restored: Option<Range>,
 }
 
 struct Walk<'a> {
     cx: &'a Context,
     /// The newest events so far, at most `keep` of them.
-    found: BTreeMap<At, Vec<u8>>,
+    found: BTreeMap<At, Event>,
     as_of: u64,
     below: At,
     keep: usize,
@@ -132,19 +168,17 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Takes the events of a block, all of them or those of an entry.
-    fn take(&mut self, block: &Block, entry: Option<&Entry>) -> Result<(), ReadError> {
+    fn take(&mut self, block: &Block, entry: Option<&Entry>, restored: Option<Range>) -> Result<(), ReadError> {
         let plain = block.lines().map_err(ReadError::damaged(block.header.n))?;
         for (place, line) in (0u32..).zip(plain.split(|b| *b == b'\n')) {
             if entry.is_some_and(|entry| entry.events.binary_search(&place).is_err()) {
                 continue;
             }
-            let Some(view) = LineView::of(line) else { continue };
-            let at = std::str::from_utf8(view.at).ok().and_then(|at| Timestamp::parse(at).ok());
-            let Some(at) = at else { continue };
+            let Some((view, at)) = LineView::of(line).zip(at_of(line)) else { continue };
             if view.seq > self.as_of || (at, view.seq) >= self.below {
                 continue;
             }
-            self.found.insert((at, view.seq), line.to_vec());
+            self.found.insert((at, view.seq), Event { line: line.to_vec(), restored });
             if self.found.len() > self.keep {
                 self.found.pop_first();
             }
@@ -152,42 +186,40 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Walks the entries down. Gives back the greatest `at` that an unread entry may hold, if it
-    /// stopped before the page was complete.
-    async fn entries(&mut self, watermark: u64) -> Result<Option<Timestamp>, ListError> {
-        let partition = rows::entry_partition(&self.cx.chain, SCHEMA);
-        let top = self.below.0.plus_millis(if planted(Bug::EntriesEndTooSoon) { 0 } else { ENTRY_SPAN_MILLIS });
-        // `~` sorts behind every digit and `#`.
-        let mut range = KeyRange::before(format!("{top}~"));
-        let mut last_block: Option<Block> = None;
+    /// Walks the entries of all sources down. Gives back the greatest `at` that an unread entry may hold,
+    /// if it stopped before the page was complete.
+    async fn entries(&mut self, watermark: u64, mut sources: Vec<Source>) -> Result<Option<Timestamp>, ListError> {
         loop {
-            let page = self.cx.table.query(&partition, &range, Order::Descending, limit(PAGE, 2)).await?;
-            for row in &page {
-                let Some((at_max, n)) = rows::entry_parts(&row.key.sort) else { continue };
-                if self.is_complete(at_max) {
-                    return Ok(None);
-                }
-                let Some(entry) = Entry::from_value(at_max, &row.value) else { continue };
-                // Blocks above the watermark were taken whole; entries of them may be there in part.
-                if n > watermark || (entry.at_min, 0) >= self.below {
-                    continue;
-                }
-                if last_block.as_ref().is_none_or(|block| block.header.n != n) {
-                    // Not within the second that the cursor stands in: the next page must get further.
-                    if self.read >= limit(MAX_BLOCKS, 2) && at_max < self.below.0 {
-                        return Ok(Some(at_max));
-                    }
-                    self.read += 1;
-                    last_block = get_block(self.cx, n).await?;
-                }
-                if let Some(block) = &last_block {
-                    self.take(block, Some(&entry))?;
+            let mut newest: Option<(usize, (Timestamp, u64))> = None;
+            for (i, source) in sources.iter_mut().enumerate() {
+                let next = source.next(self.cx).await?;
+                if let Some(next) = next.filter(|next| newest.is_none_or(|(_, other)| *next > other)) {
+                    newest = Some((i, next));
                 }
             }
-            if page.len() < limit(PAGE, 2) {
+            let Some((i, (at_max, n))) = newest else { return Ok(None) };
+            if self.is_complete(at_max) {
                 return Ok(None);
             }
-            range = page.last().map_or(range, |row| KeyRange::before(row.key.sort.clone()));
+            let source = &mut sources[i];
+            let Some(row) = source.page.pop_front() else { continue };
+            let Some(entry) = Entry::from_value(at_max, &row.value) else { continue };
+            // Blocks above the watermark were taken whole; entries of them may be there in part.
+            if n > watermark || (entry.at_min, 0) >= self.below {
+                continue;
+            }
+            if source.must_read(n) {
+                // Not within the second that the cursor stands in: the next page must get further.
+                if self.read >= limit(MAX_BLOCKS, 2) && at_max < self.below.0 {
+                    return Ok(Some(at_max));
+                }
+                self.read += 1;
+                source.read(self.cx, n).await?;
+            }
+            if let Some(block) = &source.block {
+                let restored = source.restored.as_ref().map(|(range, _)| *range);
+                self.take(block, Some(&entry), restored)?;
+            }
         }
     }
 

@@ -1,0 +1,151 @@
+//! The end of retention: the lines go, manifest, stubs and markers stay, and the chain says so.
+//!
+//! Held archives stay. Whoever places a hold reads the batches after the hold is chained; whoever
+//! expires a batch reads the holds after the batch is marked. One of the two sees the other. A mark can
+//! be taken back until the batch is being deleted, by one conditional write, and then no more.
+
+use super::{ArchiveError, about, claims, place, stuck};
+use crate::Context;
+use crate::append::Appender;
+use crate::blocks::{ReadError, get_stored};
+use crate::layout::archives::{self, Claim, State, Stored};
+use crate::planted::{Bug, planted};
+use crate::{hold, restore};
+use domain::archive::Range;
+use domain::event::Draft;
+use domain::time::Timestamp;
+use ports::{Condition, TableError};
+
+/// The action of the event that announces it.
+pub const EXPIRED: &str = "audit.archive_expired";
+/// Batches that are looked at in one read.
+const PAGE: usize = 100;
+
+/// What expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiry {
+    /// Batches whose lines are gone, in order.
+    pub expired: Vec<Claim>,
+    /// Batches that are due, and held.
+    pub held: Vec<Range>,
+    /// Whether nothing is left to do.
+    pub complete: bool,
+}
+
+/// The event that announces it: a pure function of the batch's record.
+pub fn announcement(claim: &Claim) -> Option<Draft> {
+    let (State::Deleting(at) | State::Expired(at)) = claim.state else { return None };
+    Some(about(EXPIRED, "expired", claim.range, claim.signed.as_ref()?.manifest, at))
+}
+
+/// Deletes the lines of all batches whose newest event was recorded up to `before`. None is begun after
+/// `until`.
+///
+/// # Errors
+/// The chain, or a store that does not delete: the next run goes on there.
+pub async fn expire(
+    cx: &Context,
+    appender: &Appender,
+    before: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Expiry, ArchiveError> {
+    let mut done = Expiry { expired: Vec::new(), held: Vec::new(), complete: false };
+    let mut after = 0;
+    loop {
+        let page = claims::after(cx, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.claim.range.start;
+        for stored in page {
+            let due = match stored.claim.state {
+                State::Expired(_) => continue,
+                State::Expiring(_) | State::Deleting(_) => true,
+                State::Done => stored.claim.recorded_at <= before,
+                State::Claimed => false,
+            };
+            if !due {
+                done.complete = true;
+                return Ok(done);
+            }
+            if until.is_some_and(|until| cx.clock.now() >= until) {
+                return Ok(done);
+            }
+            let range = stored.claim.range;
+            match expire_one(cx, appender, stored).await? {
+                Some(claim) => done.expired.push(claim),
+                None => done.held.push(range),
+            }
+        }
+    }
+    done.complete = true;
+    Ok(done)
+}
+
+/// `None` if it is held.
+async fn expire_one(cx: &Context, appender: &Appender, mut stored: Stored) -> Result<Option<Claim>, ArchiveError> {
+    loop {
+        let Stored { claim, version } = stored;
+        let state = match claim.state {
+            State::Claimed => return Ok(None),
+            State::Expired(_) => return Ok(Some(claim)),
+            State::Done if is_held(cx, claim.range).await? => return Ok(None),
+            State::Done => State::Expiring(cx.clock.now()),
+            // Marked: whoever places a hold from here on is told that it may be too late.
+            State::Expiring(_) if !planted(Bug::HoldsAreReadTooEarly) && is_held(cx, claim.range).await? => State::Done,
+            // From here on nobody takes it back.
+            State::Expiring(at) => State::Deleting(at),
+            State::Deleting(at) => {
+                delete(cx, appender, &claim).await?;
+                State::Expired(at)
+            }
+        };
+        stored = write(cx, Claim { state, ..claim }, version).await?;
+    }
+}
+
+async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), ArchiveError> {
+    let range = claim.range;
+    let event = announcement(claim).ok_or_else(|| stuck(range, "it has no manifest"))?;
+    if !planted(Bug::ExpiresInSilence) {
+        appender.append(vec![event]).await?;
+    }
+    place::put(cx, &range.headers(), &headers(cx, claim).await?).await?;
+    let key = cx.cold.key(&cx.chain, &range.object());
+    for (place, bucket) in cx.cold.places() {
+        let failed = |error| ArchiveError::Delete { place, key: key.clone(), error };
+        bucket.delete(&key).await.map_err(failed)?;
+    }
+    restore::end(cx, range.start).await?;
+    tracing::warn!(chain = %cx.chain, events = %range, "the lines of events {range} expired and are deleted");
+    Ok(())
+}
+
+async fn is_held(cx: &Context, range: Range) -> Result<bool, ReadError> {
+    let holds = hold::list(cx).await?;
+    Ok(holds
+        .iter()
+        .any(|hold| hold.released.is_none() && hold.range.start <= range.end && range.start <= hold.range.end))
+}
+
+/// The headers of a batch's blocks, a line each: what a table made anew needs of lines that are gone.
+async fn headers(cx: &Context, claim: &Claim) -> Result<Vec<u8>, ArchiveError> {
+    let mut lines = Vec::new();
+    for n in claim.first_block..=claim.last_block {
+        let stored = get_stored(cx, n).await?.ok_or_else(|| stuck(claim.range, format!("block {n} is gone")))?;
+        lines.extend_from_slice(&stored.header().bytes());
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// Writes how far a batch is. Whoever is not sure reads: the next run goes on from what is there.
+async fn write(cx: &Context, claim: Claim, version: ports::Version) -> Result<Stored, ArchiveError> {
+    let key = archives::claim(&cx.chain, claim.range.start);
+    match cx.table.put(&key, claim.to_value(), Condition::Unchanged(version)).await {
+        Ok(version) => Ok(Stored { claim, version }),
+        Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => {
+            let there = claims::get(cx, claim.range.start).await?;
+            there.filter(|there| there.claim == claim).ok_or_else(|| error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,252 @@
+//! The archived part of a chain: stubs against their batch's manifest, and, where that is asked for,
+//! everything in the cold store against both.
+
+use crate::Context;
+use crate::archive::{self, claims, expire};
+use crate::blocks::{ReadError, get_event};
+use crate::layout::archives::{Claim, State};
+use crate::view::View;
+use domain::archive::{Manifest, Range, faults};
+use domain::block::Stub;
+use domain::event::Draft;
+use domain::hash::Hash;
+use domain::verify::{Break, BreakKind, Chunk, Options, Walk};
+use ports::{Bucket, TableError};
+use std::sync::Arc;
+
+/// Follows the batches along a walk over blocks.
+pub(super) struct Archives<'a> {
+    cx: &'a Context,
+    options: &'a Options,
+    /// Whether the cold store is read.
+    read: bool,
+    /// What is chained, as far as markers do not say yet; `None` where the chain's end cannot be read.
+    view: Option<View>,
+    current: Option<Current>,
+    /// SHA-256 of the manifest before; `None` where that is not known.
+    previous: Option<Hash>,
+}
+
+struct Current {
+    range: Range,
+    manifest: Option<Manifest>,
+    /// The object, where it was read and holds.
+    object: Option<Vec<u8>>,
+}
+
+/// What becomes of a block whose row is a stub.
+pub(super) enum Next {
+    /// Only its header is there to be looked at.
+    Header,
+    /// The block, from its archive.
+    Run(Chunk),
+}
+
+impl<'a> Archives<'a> {
+    /// `first` says whether the walk begins with the first batch.
+    pub(super) async fn new(cx: &'a Context, options: &'a Options, read: bool, first: bool) -> Self {
+        let view = View::load(cx).await.ok();
+        Self { cx, options, read, view, current: None, previous: first.then_some(Hash::ZERO) }
+    }
+
+    /// Whether this stub belongs to another batch than the one before.
+    pub(super) fn begins(&self, stub: &Stub) -> bool {
+        self.current.as_ref().is_none_or(|current| current.range != stub.archive)
+    }
+
+    /// Looks at the stub of block `n`. The walk has joined everything before it if the stub
+    /// [begins](Self::begins) a batch.
+    pub(super) async fn stub(&mut self, n: u64, stub: &Stub, walk: &mut Walk) -> Result<Next, ReadError> {
+        if self.begins(stub) {
+            self.begin(stub, walk).await?;
+        }
+        let Some(Current { range, manifest: Some(manifest), object }) = &self.current else { return Ok(Next::Header) };
+        let header = &stub.header;
+        let first = manifest.blocks.first().map_or(0, |block| block.n);
+        let place = n.checked_sub(first).and_then(|i| manifest.blocks.get(usize::try_from(i).ok()?));
+        let agrees = place.is_some_and(|place| {
+            (place.n, place.first_seq, place.count, place.offset, place.length)
+                == (header.n, header.first_seq, header.count, stub.offset, stub.length)
+        });
+        if !agrees {
+            let found = Break { seq: Some(header.first_seq), ..Break::of_manifest(*range) };
+            walk.archive(Break { block: Some(n), ..found });
+            return Ok(Next::Header);
+        }
+        let bytes = object.as_ref().and_then(|object| {
+            let start = usize::try_from(stub.offset).ok()?;
+            object.get(start..start.checked_add(usize::try_from(stub.length).ok()?)?)
+        });
+        let Some(bytes) = bytes else { return Ok(Next::Header) };
+        if Hash::of(bytes) != stub.sha256 {
+            let found = Break::at_event(BreakKind::BlockHeaderMismatch, header.first_seq);
+            walk.archive(Break { block: Some(n), member: Some("sha256"), ..found });
+        }
+        Ok(Next::Run(Chunk::Block { n, row: stub.row_with(bytes) }))
+    }
+
+    async fn begin(&mut self, stub: &Stub, walk: &mut Walk) -> Result<(), ReadError> {
+        let range = stub.archive;
+        self.current = Some(Current { range, manifest: None, object: None });
+        let previous = self.previous.take();
+        let Some((claim, bytes)) = self.record(range).await? else {
+            walk.archive(Break::of_manifest(range));
+            return Ok(());
+        };
+        let Ok(manifest) = claims::believed(self.cx, &claim, &bytes) else {
+            walk.archive(Break::of_manifest(range));
+            return Ok(());
+        };
+        self.previous = Some(Hash::of(&bytes));
+        let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest)
+            && stub.header.first_seq == range.start
+            && stub.header.prev_hash == manifest.prev_hash
+            && self.names(archive::announcement(&claim)).await?;
+        if !follows {
+            walk.archive(Break::of_manifest(range));
+        }
+        let object = match claim.state {
+            State::Deleting(_) | State::Expired(_) if self.is_expired(&claim).await? => {
+                walk.expired(range);
+                None
+            }
+            State::Expired(_) => {
+                walk.archive(Break::of_archive(range, range.start));
+                None
+            }
+            _ if self.read => self.contents(&claim, &manifest, &bytes, walk).await?,
+            _ => None,
+        };
+        self.current = Some(Current { range, manifest: Some(manifest), object });
+        Ok(())
+    }
+
+    /// The claim of a batch and its manifest's bytes, if there are such.
+    async fn record(&self, range: Range) -> Result<Option<(Claim, Vec<u8>)>, ReadError> {
+        let claim = match claims::get(self.cx, range.start).await {
+            Ok(claim) => claim.map(|stored| stored.claim).filter(|claim| claim.range == range),
+            Err(TableError::Rejected(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(claim) = claim else { return Ok(None) };
+        let bytes = claims::manifest_bytes(self.cx, &claim).await?;
+        Ok(bytes.map(|bytes| (claim, bytes)))
+    }
+
+    /// Whether the chain holds this event of ours, word for word.
+    async fn names(&self, event: Option<Draft>) -> Result<bool, ReadError> {
+        let (Some(view), Some(event)) = (&self.view, event) else { return Ok(true) };
+        let identity = event.identity(&self.cx.chain);
+        let marker = match view.look_up(self.cx, &[identity]).await?.pop().flatten() {
+            Some(marker) => Some(marker),
+            None => view.recall(self.cx, &identity).await?,
+        };
+        let Some(marker) = marker else { return Ok(false) };
+        if !self.read {
+            return Ok(marker.digest == event.digest());
+        }
+        let line = match get_event(self.cx, marker.seq).await {
+            Ok(line) => line,
+            // What cannot be read is reported where it stands.
+            Err(ReadError::Damaged { .. } | ReadError::Cold { .. } | ReadError::Expired { .. }) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let found = line.as_deref().and_then(domain::line::LineView::of);
+        Ok(found.is_some_and(|view| view.identity() == identity && view.draft_digest() == event.digest()))
+    }
+
+    /// Lines are gone rightly only where the chain says so.
+    async fn is_expired(&self, claim: &Claim) -> Result<bool, ReadError> {
+        self.names(expire::announcement(claim)).await
+    }
+
+    /// Reads everything of a batch that is in the cold store; its object, if it holds.
+    async fn contents(
+        &self,
+        claim: &Claim,
+        manifest: &Manifest,
+        bytes: &[u8],
+        walk: &mut Walk,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        let (mut sound, mut holds) = (None, true);
+        for (i, (place, bucket)) in self.cx.cold.places().enumerate() {
+            // Which copy it is of which something does not hold.
+            let member = (i > 0).then_some("copy");
+            match self.one_copy(bucket, manifest, bytes).await {
+                Ok((found, object)) => {
+                    if !found.is_empty() && self.is_expired_now(claim).await? {
+                        walk.expired(claim.range);
+                        return Ok(None);
+                    }
+                    holds &= found.is_empty();
+                    found.into_iter().for_each(|found| walk.archive(Break { member, ..found }));
+                    sound = sound.or(object);
+                }
+                Err(what) => {
+                    holds = false;
+                    walk.missing(format!("the archive of events {} in the {place}: {what}", claim.range));
+                }
+            }
+        }
+        if holds {
+            walk.archive_holds();
+        }
+        Ok(sound)
+    }
+
+    async fn one_copy(
+        &self,
+        bucket: &Arc<dyn Bucket>,
+        manifest: &Manifest,
+        bytes: &[u8],
+    ) -> Result<(Vec<Break>, Option<Vec<u8>>), String> {
+        let key = |name: &str| self.cx.cold.key(&self.cx.chain, name);
+        let mut found = Vec::new();
+        let limit = bytes.len() as u64 + 1;
+        let copy = bucket.get_range(&key(&manifest.range.manifest()), 0, limit).await.map_err(|e| e.to_string())?;
+        if copy.as_deref() != Some(bytes) {
+            found.push(Break::of_manifest(manifest.range));
+        }
+        let limit = manifest.bytes_compressed + 1;
+        let object = bucket.get_range(&key(&manifest.range.object()), 0, limit).await.map_err(|e| e.to_string())?;
+        let object = object.unwrap_or_default();
+        let faults = faults(manifest, &object, self.options);
+        let object = faults.is_empty().then_some(object);
+        found.extend(faults);
+        Ok((found, object))
+    }
+
+    async fn is_expired_now(&self, claim: &Claim) -> Result<bool, ReadError> {
+        match claims::get(self.cx, claim.range.start).await? {
+            Some(now) if matches!(now.claim.state, State::Deleting(_) | State::Expired(_)) => {
+                self.is_expired(&now.claim).await
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Looks at one batch alone, as it is in the cold store. What does not hold, and what could not be read.
+pub(crate) async fn one_batch(
+    cx: &Context,
+    claim: &Claim,
+    options: &Options,
+) -> Result<(Vec<Break>, Vec<String>), ReadError> {
+    let mut walk = Walk::new(options.clone(), Some(cx.chain.clone()), None);
+    let archives = Archives { cx, options, read: true, view: View::load(cx).await.ok(), current: None, previous: None };
+    let manifest = match archives.record(claim.range).await? {
+        Some((_, bytes)) => claims::believed(cx, claim, &bytes).ok().map(|manifest| (manifest, bytes)),
+        None => None,
+    };
+    match manifest {
+        None => walk.archive(Break::of_manifest(claim.range)),
+        Some((manifest, bytes)) => {
+            if !archives.names(archive::announcement(claim)).await? {
+                walk.archive(Break::of_manifest(claim.range));
+            }
+            archives.contents(claim, &manifest, &bytes, &mut walk).await?;
+        }
+    }
+    let report = walk.finish().map_err(|error| TableError::Unavailable(error.to_string()))?;
+    Ok((report.breaks, report.missing))
+}
