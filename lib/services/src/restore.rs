@@ -364,13 +364,9 @@ async fn sweep_one(cx: &Context, lease: Lease, version: Version) -> Result<(Leas
     for partition in [restored_entry_partition(&cx.chain, start, &id), restored_partition(&cx.chain, start, &id)] {
         loop {
             let page = cx.table.query(&partition, &KeyRange::all(), Order::Ascending, limit(PAGE, 3)).await?;
-            for row in &page {
-                match cx.table.delete(&row.key, &row.version).await {
-                    Ok(()) | Err(TableError::Conflict(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            if page.len() < limit(PAGE, 3) {
+            let last = page.len() < limit(PAGE, 3);
+            cx.table.delete_many(page.into_iter().map(|row| (row.key, row.version)).collect()).await?;
+            if last {
                 break;
             }
         }

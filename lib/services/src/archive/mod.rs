@@ -37,6 +37,10 @@ use ports::{BucketError, Condition, SignerError, TableError};
 pub const ARCHIVED: &str = "audit.archived";
 /// How far a clock may lie behind what others wrote before nothing is archived by it.
 const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
+/// Blocks that are looked at together.
+const AT_ONCE: u64 = 16;
+/// Blocks of a batch in runs of the simulator that ask for few.
+const LOW_BLOCKS: u64 = 3;
 /// Rounds before races are left to the next run.
 const MAX_ROUNDS: u32 = 8;
 
@@ -235,41 +239,41 @@ async fn plan(
     };
     let mut batch = Batch::new(&cx.chain, start, prev_hash);
     let mut covered = None;
-    while n <= last {
-        let Some(stored) = get_stored(cx, n).await? else { break };
-        let header = stored.header();
-        if header.recorded_at > request.cutoff || !batch.has_room_for(header) || batch_is_full(&batch) {
-            break;
-        }
-        if covered.is_none() {
-            check_clock(cx, &head, previous)?;
-        }
-        if covered.is_none_or(|covered| header.last_seq() > covered) {
-            covered = Some(cover(cx, header.last_seq()).await?);
-            if covered.is_some_and(|covered| header.last_seq() > covered) {
+    loop {
+        let mut due = Vec::new();
+        let room = AT_ONCE.min(limit(u64::MAX, LOW_BLOCKS) - batch.blocks().min(limit(u64::MAX, LOW_BLOCKS)));
+        while n <= last && (due.len() as u64) < room {
+            let Some(stored) = get_stored(cx, n).await? else { break };
+            let header = stored.header();
+            if header.recorded_at > request.cutoff {
                 break;
             }
+            if covered.is_none() {
+                check_clock(cx, &head, previous)?;
+            }
+            if covered.is_none_or(|covered| header.last_seq() > covered) {
+                covered = Some(cover(cx, header.last_seq()).await?);
+                if covered.is_some_and(|covered| header.last_seq() > covered) {
+                    break;
+                }
+            }
+            let range = Range { start, end: header.last_seq() };
+            let block::Stored::Hot(block) = stored else {
+                return Err(stuck(range, format!("block {n} is a stub that no batch holds")));
+            };
+            due.push(block);
+            n += 1;
         }
-        let block::Stored::Hot(block) = stored else {
-            return Err(stuck(
-                Range { start, end: header.last_seq() },
-                format!("block {n} is a stub that no batch holds"),
-            ));
-        };
-        match batch.add(&block) {
-            Ok(()) => n += 1,
+        let taken = match batch.add_all(&due, cx.threads) {
+            Ok(taken) => taken,
             Err(unfit) if batch.range().is_none() => return Err(broken(&unfit.0)),
             // What holds goes; the next run says what does not.
-            Err(_) => break,
+            Err(_) => 0,
+        };
+        if due.is_empty() || taken < due.len() {
+            return Ok(batch.range().is_some().then_some(batch));
         }
     }
-    Ok(batch.range().is_some().then_some(batch))
-}
-
-/// In runs of the simulator that ask for it, batches of a few blocks.
-fn batch_is_full(batch: &Batch) -> bool {
-    let blocks = batch.last().zip(batch.first_block()).map_or(0, |(last, first)| last.n + 1 - first);
-    blocks >= limit(u64::MAX, 3)
 }
 
 /// A clock that went back would say that nothing is due, or that something was archived before it happened.
@@ -336,7 +340,7 @@ async fn finish(
     batch: Option<Batch>,
 ) -> Result<Claim, ArchiveError> {
     let range = stored.claim.range;
-    let mut object = None;
+    let mut parts = None;
     if stored.claim.signed.is_none() {
         let batch = match batch {
             Some(batch) => batch,
@@ -344,14 +348,14 @@ async fn finish(
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
         stored = sign_once(cx, stored, &batch, copies).await?;
-        object = Some(batch.into_object());
+        parts = Some(batch.into_parts());
     }
     let bytes = claims::manifest_bytes(cx, &stored.claim).await?;
     let bytes = bytes.ok_or_else(|| stuck(range, "the row of its manifest is gone"))?;
     let manifest = claims::believed(cx, &stored.claim, &bytes).map_err(|refusal| stuck(range, refusal.to_string()))?;
-    let object = match object {
-        Some(object) if Hash::of(&object) == manifest.gzip_sha256 => object,
-        _ => fetch(cx, &manifest).await?,
+    let (object, entries) = match parts {
+        Some((object, entries)) if Hash::of(&object) == manifest.gzip_sha256 => (object, Some(entries)),
+        _ => (fetch(cx, &manifest).await?, None),
     };
     if planted(Bug::StubsBeforeTheManifest) {
         stubs::replace(cx, &manifest, &object).await?;
@@ -359,7 +363,7 @@ async fn finish(
     place::put(cx, &range.manifest(), &bytes).await?;
     announce(cx, appender, &stored.claim).await?;
     stubs::replace(cx, &manifest, &object).await?;
-    stubs::drop_entries(cx, &manifest, &object).await?;
+    stubs::drop_entries(cx, &manifest, &object, entries.as_deref()).await?;
     let done = Claim { state: State::Done, ..stored.claim };
     settle(cx, done, stored.version).await
 }

@@ -7,12 +7,14 @@ use crate::layout::rows::{self, SCHEMA};
 use crate::planted::{Bug, planted};
 use domain::archive::{ArchivedBlock, Manifest};
 use domain::block::{Block, Stored, Stub};
-use domain::derived::derive as derive_block;
+use domain::derived::{Entry, derive as derive_block};
 use futures_util::future::try_join_all;
 use ports::{Condition, TableError};
 
 /// Rows that are written at once, each on its own condition.
 const AT_ONCE: usize = 8;
+/// Blocks whose entries are dropped together.
+const BLOCKS_AT_ONCE: usize = 64;
 /// Tries of one row before it is left to the next run.
 const MAX_TRIES: u32 = 4;
 
@@ -66,25 +68,36 @@ async fn replace_one(
     Err(last.unwrap_or_else(|| TableError::Unavailable("gave up".to_owned())).into())
 }
 
-/// Drops the entries of the blocks, as they follow from the object. Markers stay.
-pub(super) async fn drop_entries(cx: &Context, manifest: &Manifest, object: &[u8]) -> Result<(), ArchiveError> {
+/// Drops the entries of the blocks: those that are known, else as they follow from the object. Markers stay.
+pub(super) async fn drop_entries(
+    cx: &Context,
+    manifest: &Manifest,
+    object: &[u8],
+    known: Option<&[Vec<Entry>]>,
+) -> Result<(), ArchiveError> {
     let partition = rows::entry_partition(&cx.chain, SCHEMA);
-    for place in &manifest.blocks {
-        let gone = || stuck(manifest.range, format!("block {} is gone", place.n));
-        let header = get_stored(cx, place.n).await?.ok_or_else(gone)?.header().clone();
-        let block = Block { header, body: members(object, place).ok_or_else(gone)? };
-        let derived = derive_block(&block).map_err(ReadError::damaged(place.n))?;
-        let mut keys: Vec<_> = rows::entries(&partition, place.n, &derived).into_iter().map(|(key, _)| key).collect();
-        if planted(Bug::MarkersAreDropped) {
-            keys.extend(rows::lasting(&cx.chain, SCHEMA, &derived).into_iter().map(|(key, _)| key));
-        }
-        for row in cx.table.get_many(keys).await?.into_iter().flatten() {
-            match cx.table.delete(&row.key, &row.version).await {
-                // Gone already, or written again by somebody who was late: an entry of a stub is no harm.
-                Ok(()) | Err(TableError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+    for (first, places) in (0..).step_by(BLOCKS_AT_ONCE).zip(manifest.blocks.chunks(BLOCKS_AT_ONCE)) {
+        let mut keys = Vec::new();
+        for (i, place) in (first..).zip(places) {
+            match known.and_then(|known| known.get(i)) {
+                Some(entries) if !planted(Bug::MarkersAreDropped) => {
+                    keys.extend(rows::entry_keys(&partition, place.n, entries));
+                }
+                _ => {
+                    let gone = || stuck(manifest.range, format!("block {} is gone", place.n));
+                    let header = get_stored(cx, place.n).await?.ok_or_else(gone)?.header().clone();
+                    let block = Block { header, body: members(object, place).ok_or_else(gone)? };
+                    let derived = derive_block(&block).map_err(ReadError::damaged(place.n))?;
+                    keys.extend(rows::entry_keys(&partition, place.n, &derived.entries));
+                    if planted(Bug::MarkersAreDropped) {
+                        keys.extend(rows::lasting(&cx.chain, SCHEMA, &derived).into_iter().map(|(key, _)| key));
+                    }
+                }
             }
         }
+        let rows = cx.table.get_many(keys).await?.into_iter().flatten();
+        // What was written again by somebody who was late stays: an entry of a stub is no harm.
+        cx.table.delete_many(rows.map(|row| (row.key, row.version)).collect()).await?;
     }
     Ok(())
 }
