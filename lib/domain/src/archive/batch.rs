@@ -26,6 +26,8 @@ pub struct Batch {
     blocks: Vec<ArchivedBlock>,
     lines: Sha256,
     plain_bytes: u64,
+    /// Lines that are not hashed yet.
+    waiting: Vec<Vec<u8>>,
     /// The entries of each block, to be dropped once it is archived.
     entries: Vec<Vec<Entry>>,
     /// Of the newest block.
@@ -58,6 +60,7 @@ impl Batch {
             blocks: Vec::new(),
             lines: Sha256::new(),
             plain_bytes: 0,
+            waiting: Vec::new(),
             entries: Vec::new(),
             last: None,
             first_at: never,
@@ -79,14 +82,26 @@ impl Batch {
     /// # Errors
     /// The first block does not hold: it stays where it is, to be looked at.
     pub fn add_all(&mut self, blocks: &[Block], threads: usize) -> Result<usize, Unfit> {
-        let options = &self.options;
-        let checked = parallel::map(blocks, threads, || (), |(), block| check_and_keep(block, options));
+        let (options, lines, waiting) = (&self.options, &mut self.lines, std::mem::take(&mut self.waiting));
+        let mut hash_waiting = || waiting.iter().for_each(|plain| lines.update(plain));
+        let check = || parallel::map(blocks, threads, || (), |(), block| check_and_keep(block, options));
+        // The lines before are hashed in one run, which nothing else can do beside it.
+        let checked = match threads {
+            0 | 1 => {
+                hash_waiting();
+                check()
+            }
+            _ => std::thread::scope(|scope| {
+                scope.spawn(hash_waiting);
+                check()
+            }),
+        };
         for (taken, (block, checked)) in blocks.iter().zip(checked).enumerate() {
             if !self.has_room_for(&block.header) {
                 return Ok(taken);
             }
             match self.fits(block).and_then(|()| checked.map_err(Unfit)) {
-                Ok(lines) => self.take(block, &lines),
+                Ok(lines) => self.take(block, lines),
                 Err(unfit) if taken == 0 => return Err(unfit),
                 Err(_) => return Ok(taken),
             }
@@ -94,15 +109,12 @@ impl Batch {
         Ok(blocks.len())
     }
 
-    /// Takes the next block.
+    /// Takes the next block, which [has room](Self::has_room_for).
     ///
     /// # Errors
     /// As [`Batch::add_all`].
     pub fn add(&mut self, block: &Block) -> Result<(), Unfit> {
-        self.fits(block)?;
-        let lines = check_and_keep(block, &self.options).map_err(Unfit)?;
-        self.take(block, &lines);
-        Ok(())
+        self.add_all(std::slice::from_ref(block), 0).map(drop)
     }
 
     fn fits(&self, block: &Block) -> Result<(), Unfit> {
@@ -124,10 +136,10 @@ impl Batch {
         Ok(())
     }
 
-    fn take(&mut self, block: &Block, lines: &KeptLines) {
+    fn take(&mut self, block: &Block, lines: KeptLines) {
         let header = &block.header;
-        self.lines.update(&lines.plain);
         self.plain_bytes += lines.plain.len() as u64;
+        self.waiting.push(lines.plain);
         let (offset, length) = (self.object.len() as u64, block.body.len() as u64);
         let (n, first_seq, count) = (header.n, header.first_seq, header.count);
         self.blocks.push(ArchivedBlock { n, first_seq, count, offset, length });
@@ -172,6 +184,8 @@ impl Batch {
     /// The manifest, not signed yet; `None` of an empty batch. `base` gives what the events do not say:
     /// `jsonl_key`, `archived_at`, `prev_manifest`, `checkpoint` and who signs.
     pub fn manifest(&self, base: Base) -> Option<Manifest> {
+        let mut lines = self.lines.clone();
+        self.waiting.iter().for_each(|plain| lines.update(plain));
         Some(Manifest {
             chain: self.chain.clone(),
             range: self.range()?,
@@ -180,7 +194,7 @@ impl Batch {
             prev_hash: self.prev_hash,
             head_hash: self.last.as_ref()?.head_hash,
             jsonl_key: base.jsonl_key,
-            jsonl_sha256: Hash(self.lines.clone().finalize().into()),
+            jsonl_sha256: Hash(lines.finalize().into()),
             gzip_sha256: Hash::of(&self.object),
             bytes_uncompressed: self.plain_bytes,
             bytes_compressed: self.object.len() as u64,

@@ -147,7 +147,7 @@ async fn what_is_kept(cx: &Context, claim: &Claim) -> Result<Vec<u8>, ArchiveErr
     for place in &manifest.blocks {
         let gone = || stuck(range, format!("block {} is gone", place.n));
         let header = get_stored(cx, place.n).await?.ok_or_else(gone)?.header().clone();
-        let body = stubs::members(&object, place).ok_or_else(gone)?;
+        let body = stubs::members(&object, place).ok_or_else(gone)?.to_vec();
         let block = Block { header, body };
         kept.add(&block.header, &block.lines().map_err(ReadError::damaged(place.n))?);
     }

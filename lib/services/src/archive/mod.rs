@@ -13,16 +13,16 @@ pub mod schedule;
 mod stubs;
 
 use crate::append::{AppendError, Appended, Appender};
-use crate::blocks::{ReadError, find_head, get_block, get_event, get_stored};
+use crate::blocks::{ReadError, find_head, get_block, get_event, get_stored, read_row};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::archives::{self, Claim, Signed, State, Stored};
-use crate::layout::rows::SCHEMA;
+use crate::layout::rows::{self, SCHEMA};
 use crate::planted::{Bug, limit, planted};
 use crate::sign::SignError;
 use crate::view::View;
 use crate::{Context, checkpoints, derive, sign};
 use domain::archive::{Base, Batch, Manifest, Range};
-use domain::block::{self, Head};
+use domain::block::{self, Head, Header};
 use domain::checkpoint::Reason;
 use domain::event::Draft;
 use domain::hash::Hash;
@@ -31,14 +31,14 @@ use domain::line::LineView;
 use domain::names::ActorType;
 use domain::time::Timestamp;
 use domain::verify::Break;
-use ports::{BucketError, Condition, SignerError, TableError};
+use ports::{BucketError, Condition, KeyRange, Order, SignerError, TableError, Version};
 
 /// The action of the event that names a manifest.
 pub const ARCHIVED: &str = "audit.archived";
 /// How far a clock may lie behind what others wrote before nothing is archived by it.
 const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
 /// Blocks that are looked at together.
-const AT_ONCE: u64 = 16;
+const AT_ONCE: u64 = 8;
 /// Blocks of a batch in runs of the simulator that ask for few.
 const LOW_BLOCKS: u64 = 3;
 /// Rounds before races are left to the next run.
@@ -185,7 +185,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     let mut lost = 0;
     loop {
         let newest = claims::first_unfinished(cx).await?;
-        let (stored, batch) = match newest {
+        let (stored, planned) = match newest {
             Some(stored) if !stored.claim.is_finished() && !planted(Bug::NextBatchBeforeDone) => (stored, None),
             newest => {
                 let late = request.until.is_some_and(|until| cx.clock.now() >= until);
@@ -193,12 +193,12 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                     return Ok(run);
                 }
                 let previous = newest.map(|stored| stored.claim);
-                let Some(batch) = plan(cx, previous.as_ref(), request, last).await? else {
+                let Some(planned) = plan(cx, previous.as_ref(), request, last).await? else {
                     run.complete = true;
                     return Ok(run);
                 };
-                match claim(cx, &batch, previous.as_ref(), request).await? {
-                    Some(stored) => (stored, Some(batch)),
+                match claim(cx, &planned.batch, previous.as_ref(), request).await? {
+                    Some(stored) => (stored, Some(planned)),
                     // Somebody else's, or nobody knows: what is there says.
                     None if lost < MAX_ROUNDS => {
                         lost += 1;
@@ -208,7 +208,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                 }
             }
         };
-        run.batches.push(finish(cx, appender, stored, batch).await?);
+        run.batches.push(finish(cx, appender, stored, planned).await?);
     }
 }
 
@@ -228,7 +228,7 @@ async fn plan(
     previous: Option<&Claim>,
     request: &Request,
     (last, head): (u64, Head),
-) -> Result<Option<Batch>, ArchiveError> {
+) -> Result<Option<Planned>, ArchiveError> {
     let (mut n, start, prev_hash) = match previous {
         None => (1, 1, Hash::ZERO),
         Some(claim) => {
@@ -237,14 +237,14 @@ async fn plan(
             (claim.last_block + 1, claim.range.end + 1, before.header().head_hash)
         }
     };
-    let mut batch = Batch::new(&cx.chain, start, prev_hash);
+    let mut planned = Planned { batch: Batch::new(&cx.chain, start, prev_hash), rows: Vec::new() };
     let mut covered = None;
+    let mut read = read_rows(cx, n, last).await?;
     loop {
         let mut due = Vec::new();
-        let room = AT_ONCE.min(limit(u64::MAX, LOW_BLOCKS) - batch.blocks().min(limit(u64::MAX, LOW_BLOCKS)));
-        while n <= last && (due.len() as u64) < room {
-            let Some(stored) = get_stored(cx, n).await? else { break };
-            let header = stored.header();
+        let room = limit(AT_ONCE, LOW_BLOCKS.saturating_sub(planned.batch.blocks()));
+        for (block, version) in read.into_iter().take(usize::try_from(room).unwrap_or_default()) {
+            let header = block.header();
             if header.recorded_at > request.cutoff {
                 break;
             }
@@ -258,22 +258,52 @@ async fn plan(
                 }
             }
             let range = Range { start, end: header.last_seq() };
-            let block::Stored::Hot(block) = stored else {
-                return Err(stuck(range, format!("block {n} is a stub that no batch holds")));
+            let block::Stored::Hot(block) = block else {
+                return Err(stuck(range, format!("block {} is a stub that no batch holds", header.n)));
             };
+            planned.rows.push((block.header.clone(), version));
             due.push(block);
-            n += 1;
         }
-        let taken = match batch.add_all(&due, cx.threads) {
+        n += due.len() as u64;
+        // While these are looked at, the table reads the next.
+        let following = async { if due.is_empty() { Ok(Vec::new()) } else { read_rows(cx, n, last).await } };
+        let (following, taken) = tokio::join!(following, async { planned.batch.add_all(&due, cx.threads) });
+        let taken = match taken {
             Ok(taken) => taken,
-            Err(unfit) if batch.range().is_none() => return Err(broken(&unfit.0)),
+            Err(unfit) if planned.batch.range().is_none() => return Err(broken(&unfit.0)),
             // What holds goes; the next run says what does not.
             Err(_) => 0,
         };
         if due.is_empty() || taken < due.len() {
-            return Ok(batch.range().is_some().then_some(batch));
+            let blocks = usize::try_from(planned.batch.blocks()).unwrap_or(usize::MAX);
+            planned.rows.truncate(blocks);
+            return Ok((blocks > 0).then_some(planned));
         }
+        read = following?;
     }
+}
+
+/// A batch that is not claimed yet, and the rows that its blocks were read from.
+struct Planned {
+    batch: Batch,
+    rows: Vec<(Header, Version)>,
+}
+
+/// The rows of some blocks from number `n` on, as far as they follow each other.
+async fn read_rows(cx: &Context, n: u64, last: u64) -> Result<Vec<(block::Stored, Version)>, ArchiveError> {
+    if n > last {
+        return Ok(Vec::new());
+    }
+    let partition = rows::block_partition(&cx.chain, n / rows::blocks_per_partition());
+    let range = KeyRange { after: n.checked_sub(1).map(rows::number), before: Some(rows::number(last + 1)) };
+    let most = usize::try_from(AT_ONCE).unwrap_or_default();
+    let found = cx.table.query(&partition, &range, Order::Ascending, most).await?;
+    let mut read = Vec::with_capacity(found.len());
+    for (n, row) in (n..).zip(found) {
+        let block = read_row(cx, n, &row.value)?;
+        read.push((block, row.version));
+    }
+    Ok(read)
 }
 
 /// A clock that went back would say that nothing is due, or that something was archived before it happened.
@@ -337,32 +367,32 @@ async fn finish(
     cx: &Context,
     appender: &Appender,
     mut stored: Stored,
-    batch: Option<Batch>,
+    planned: Option<Planned>,
 ) -> Result<Claim, ArchiveError> {
     let range = stored.claim.range;
     let mut parts = None;
     if stored.claim.signed.is_none() {
-        let batch = match batch {
-            Some(batch) => batch,
-            None => gather(cx, &stored.claim).await?,
+        let Planned { batch, rows } = match planned {
+            Some(planned) => planned,
+            None => Planned { batch: gather(cx, &stored.claim).await?, rows: Vec::new() },
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
         stored = sign_once(cx, stored, &batch, copies).await?;
-        parts = Some(batch.into_parts());
+        parts = Some((batch.into_parts(), rows));
     }
     let bytes = claims::manifest_bytes(cx, &stored.claim).await?;
     let bytes = bytes.ok_or_else(|| stuck(range, "the row of its manifest is gone"))?;
     let manifest = claims::believed(cx, &stored.claim, &bytes).map_err(|refusal| stuck(range, refusal.to_string()))?;
-    let (object, entries) = match parts {
-        Some((object, entries)) if Hash::of(&object) == manifest.gzip_sha256 => (object, Some(entries)),
-        _ => (fetch(cx, &manifest).await?, None),
+    let (object, entries, rows) = match parts {
+        Some(((object, entries), rows)) if Hash::of(&object) == manifest.gzip_sha256 => (object, Some(entries), rows),
+        _ => (fetch(cx, &manifest).await?, None, Vec::new()),
     };
     if planted(Bug::StubsBeforeTheManifest) {
-        stubs::replace(cx, &manifest, &object).await?;
+        stubs::replace(cx, &manifest, &object, &rows).await?;
     }
     place::put(cx, &range.manifest(), &bytes).await?;
     announce(cx, appender, &stored.claim).await?;
-    stubs::replace(cx, &manifest, &object).await?;
+    stubs::replace(cx, &manifest, &object, &rows).await?;
     stubs::drop_entries(cx, &manifest, &object, entries.as_deref()).await?;
     let done = Claim { state: State::Done, ..stored.claim };
     settle(cx, done, stored.version).await
