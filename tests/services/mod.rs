@@ -1,6 +1,8 @@
 //! The use cases on memory ports.
 
 mod append;
+mod archive;
+mod archive_bad_days;
 mod bad_days;
 mod breaks;
 mod ingest;

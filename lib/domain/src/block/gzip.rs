@@ -69,11 +69,13 @@ impl Unpacker {
     /// # Errors
     /// Anything but one whole member with the fixed header and right check values.
     pub fn unpack(&mut self, member: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
-        let hint = plain_bytes(member);
-        if self.first_of(member, hint, out)? != member.len() {
+        let start = out.len();
+        let deflated = member.len().checked_sub(8).and_then(|end| member.get(..end)).unwrap_or_default();
+        let end = self.inflate(deflated, plain_bytes(member), out)?;
+        if end != deflated.len() {
             return Err(damaged("bytes follow its deflate stream"));
         }
-        Ok(())
+        check(&member[end..], &out[start..])
     }
 
     /// Appends what a run of members holds to `out`, and says where each of them ends. On damage, what
@@ -85,7 +87,11 @@ impl Unpacker {
     pub fn unpack_run(&mut self, run: &[u8], most: usize, out: &mut Vec<u8>) -> Result<Vec<usize>, Refusal> {
         let (mut at, mut ends, start) = (0, Vec::new(), out.len());
         while at < run.len() {
-            at += self.first_of(&run[at..], USUAL_PLAIN, out)?;
+            let before = out.len();
+            let end = at + self.inflate(&run[at..], USUAL_PLAIN, out)?;
+            let trailer = run.get(end..end + 8).ok_or_else(|| damaged("it is cut short"))?;
+            check(trailer, &out[before..])?;
+            at = end + 8;
             if out.len() - start > most {
                 return Err(damaged("they unpack to more than a block may hold"));
             }
@@ -94,13 +100,9 @@ impl Unpacker {
         Ok(ends)
     }
 
-    /// Appends what the first member of a run holds to `out`; how many bytes it has.
-    fn first_of(&mut self, run: &[u8], hint: usize, out: &mut Vec<u8>) -> Result<usize, Refusal> {
-        if run.len() < HEADER.len() + 8 || run[..HEADER.len()] != HEADER {
-            return Err(damaged("its header is not the fixed one"));
-        }
-        // A stream that ends within the last eight bytes leaves no room for the check values.
-        let deflated = &run[HEADER.len()..];
+    /// Appends what the first member holds, up to the end of its deflate stream; where that is.
+    fn inflate(&mut self, run: &[u8], hint: usize, out: &mut Vec<u8>) -> Result<usize, Refusal> {
+        let deflated = run.strip_prefix(&HEADER).ok_or_else(|| damaged("its header is not the fixed one"))?;
         self.0.reset(false);
         let start = out.len();
         out.reserve(hint.min(MAX_PLAIN) + 1);
@@ -117,13 +119,12 @@ impl Unpacker {
                 _ => out.reserve(MEMBER_STEP),
             }
         }
-        let end = usize::try_from(self.0.total_in()).expect("within a slice");
-        let trailer = deflated.get(end..end + 8).ok_or_else(|| damaged("it is cut short"))?;
-        if trailer != trailer_of(&out[start..]) {
-            return Err(damaged("its check values do not match"));
-        }
-        Ok(HEADER.len() + end + 8)
+        Ok(HEADER.len() + usize::try_from(self.0.total_in()).expect("within a slice"))
     }
+}
+
+fn check(trailer: &[u8], plain: &[u8]) -> Result<(), Refusal> {
+    if trailer == trailer_of(plain) { Ok(()) } else { Err(damaged("its check values do not match")) }
 }
 
 fn damaged(what: &str) -> Refusal {

@@ -71,6 +71,8 @@ pub struct Walk {
     chain: Option<u64>,
     /// `None` once the tree can no longer be known.
     edge: Option<Edge>,
+    /// A tree that somebody kept, to go on in once a checkpoint says that it is the right one.
+    offered: Option<Edge>,
     /// Whether lines are missing at the end of what was read so far.
     damaged: bool,
     waiting: VecDeque<Pending>,
@@ -112,6 +114,7 @@ impl Walk {
             recorded_at: [b'0'; 24],
             chain: None,
             edge,
+            offered: None,
             damaged: false,
             waiting: VecDeque::new(),
             chained: ChainedState { digest: Some(Hash::ZERO), ..ChainedState::default() },
@@ -321,6 +324,27 @@ impl Walk {
         self.meet_checkpoints(last, header.head_hash);
     }
 
+    /// Passes over events of which nothing can be looked at; what stood before and at their end, as far as
+    /// something says so.
+    pub fn skip(&mut self, range: Range, prev_hash: Option<Hash>, head_hash: Option<Hash>) {
+        if let Some(expected) = self.expected_seq.filter(|expected| *expected != range.start) {
+            self.breaks.add(Break::at_event(BreakKind::EventSeqGap, expected.min(range.start)));
+        } else if let (Some((stored, computed)), Some(prev_hash)) = (self.before, prev_hash)
+            && prev_hash != stored
+            && prev_hash != computed
+        {
+            self.breaks.add(Break::at_event(BreakKind::EventPrevHashMismatch, range.start).hashes(stored, prev_hash));
+        }
+        self.expected_seq = Some(range.end + 1);
+        self.before = head_hash.map(|hash| (hash, hash));
+        self.edge = None;
+        self.damaged = false;
+        if let Some(hash) = head_hash {
+            self.report.head = Some((range.end, hash));
+            self.meet_checkpoints(range.end, hash);
+        }
+    }
+
     /// Something about an archive does not hold.
     pub fn archive(&mut self, found: Break) {
         self.breaks.add(found);
@@ -344,6 +368,19 @@ impl Walk {
     /// Where the walk stands: the next `seq`, and the hash of the line before.
     pub fn place(&self) -> Option<(u64, Hash)> {
         self.expected_seq.zip(self.before.map(|(stored, _)| stored))
+    }
+
+    /// The next checkpoint of the chain's own that the walk will meet, as far as it was handed over.
+    pub fn next_checkpoint(&self) -> Option<&Checkpoint> {
+        let (seq, _) = self.place()?;
+        let next = self.waiting.iter().find(|p| p.anchor.is_none() && p.checkpoint.head_seq >= seq);
+        next.map(|pending| &pending.checkpoint)
+    }
+
+    /// Hands over the tree's right edge at the next checkpoint: where the tree is not known, it is from
+    /// there on, if the checkpoint holds and has this root.
+    pub fn offer(&mut self, edge: Edge) {
+        self.offered = Some(edge);
     }
 
     /// Goes on in a tree that another walk left there.
@@ -470,6 +507,10 @@ impl Walk {
             } else if pending.follows && !self.options.ring.is_empty() {
                 self.report.checkpoints_verified += u64::from(pending.anchor.is_none());
                 self.newest_signed = seq;
+                if self.edge.is_none() {
+                    let kept = self.offered.take();
+                    self.edge = kept.filter(|edge| edge.size() == seq && edge.root() == checkpoint.root_hash);
+                }
             }
         }
     }

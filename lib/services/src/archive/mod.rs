@@ -8,6 +8,7 @@ pub mod check;
 pub mod claims;
 pub mod expire;
 mod place;
+pub mod rebuild;
 pub mod schedule;
 mod stubs;
 
@@ -176,9 +177,10 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     let view = View::load(cx).await?;
     guard::compare(cx, &view.accepted).await?;
     derive::derive(cx, SCHEMA, u64::MAX).await?;
+    let last = last_block(cx).await?;
     let mut lost = 0;
     loop {
-        let newest = claims::newest(cx).await?;
+        let newest = claims::first_unfinished(cx).await?;
         let (stored, batch) = match newest {
             Some(stored) if !stored.claim.is_finished() && !planted(Bug::NextBatchBeforeDone) => (stored, None),
             newest => {
@@ -187,7 +189,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                     return Ok(run);
                 }
                 let previous = newest.map(|stored| stored.claim);
-                let Some(batch) = plan(cx, previous.as_ref(), request).await? else {
+                let Some(batch) = plan(cx, previous.as_ref(), request, last).await? else {
                     run.complete = true;
                     return Ok(run);
                 };
@@ -206,13 +208,23 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     }
 }
 
-/// Puts together what is due and fits one archive.
-async fn plan(cx: &Context, previous: Option<&Claim>, request: &Request) -> Result<Option<Batch>, ArchiveError> {
-    // The head before the watermark: neither the newest block nor one without derived rows leaves.
+/// The last block that a run may archive, and the head: neither the newest block nor one without derived
+/// rows leaves. Told once, or a run would archive the events that it makes itself.
+async fn last_block(cx: &Context) -> Result<(u64, Head), ArchiveError> {
     let (hint, _) = derive::watermark(cx, SCHEMA).await?;
     let head = find_head(cx, hint).await?;
     let (watermark, _) = derive::watermark(cx, SCHEMA).await?;
     let last = if planted(Bug::ArchivesTheHead) { head.block } else { watermark.min(head.block.saturating_sub(1)) };
+    Ok((last, head))
+}
+
+/// Puts together what is due and fits one archive.
+async fn plan(
+    cx: &Context,
+    previous: Option<&Claim>,
+    request: &Request,
+    (last, head): (u64, Head),
+) -> Result<Option<Batch>, ArchiveError> {
     let (mut n, start, prev_hash) = match previous {
         None => (1, 1, Hash::ZERO),
         Some(claim) => {
@@ -306,6 +318,7 @@ async fn claim(
         by: request.by.clone(),
         state: State::Claimed,
         signed: None,
+        kept: None,
     };
     let condition = if planted(Bug::ClaimIsOverwritten) { Condition::Any } else { Condition::Absent };
     match cx.table.put(&archives::claim(&cx.chain, range.start), claim.to_value(), condition).await {
@@ -456,7 +469,7 @@ async fn announce(cx: &Context, appender: &Appender, claim: &Claim) -> Result<()
 /// The event that names the manifest of a batch: a pure function of its claim.
 pub fn announcement(claim: &Claim) -> Option<Draft> {
     let signed = claim.signed.as_ref()?;
-    let event = about(ARCHIVED, "archived", claim.range, signed.manifest, claim.archived_at);
+    let event = about(ARCHIVED, "archived", claim.range, signed.manifest, claim.archived_at, None);
     Some(match &claim.by {
         Some(by) => event.by(ActorType::User, Some(by.clone())),
         None => event,
@@ -464,14 +477,24 @@ pub fn announcement(claim: &Claim) -> Option<Draft> {
 }
 
 /// An event about the archive of these events.
-pub(crate) fn about(action: &str, name: &str, range: Range, manifest: Hash, at: Timestamp) -> Draft {
+pub(crate) fn about(
+    action: &str,
+    name: &str,
+    range: Range,
+    manifest: Hash,
+    at: Timestamp,
+    kept: Option<Hash>,
+) -> Draft {
     let number = |n| Value::integer(n).expect("a chain has fewer than 2^53 events");
-    let metadata = Object::of([
+    let mut metadata = Object::of([
         ("startSeq", number(range.start)),
         ("endSeq", number(range.end)),
         ("eventCount", number(range.end + 1 - range.start)),
         ("manifestSha256", manifest.to_hex().into()),
     ]);
+    if let Some(kept) = kept {
+        metadata.insert("keptSha256", kept.to_hex().into());
+    }
     Draft::internal(action, format!("{name}:{range}"), at, metadata).expect("the action is one of the log's own")
 }
 

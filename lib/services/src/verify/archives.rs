@@ -100,9 +100,12 @@ impl<'a> Archives<'a> {
         self.previous = Some(Hash::of(&bytes));
         let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest)
             && stub.header.first_seq == range.start
-            && stub.header.prev_hash == manifest.prev_hash
-            && self.names(archive::announcement(&claim)).await?;
-        if !follows {
+            && stub.header.prev_hash == manifest.prev_hash;
+        let named = self.names(archive::announcement(&claim)).await?;
+        if !named && claim.state == State::Claimed {
+            // In a table that was made anew, after the event that named it was lost.
+            walk.missing(format!("no event names the manifest of events {range} yet; archive again"));
+        } else if !named || !follows {
             walk.archive(Break::of_manifest(range));
         }
         let object = match claim.state {
