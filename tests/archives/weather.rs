@@ -7,7 +7,8 @@ use handlers::Archiving;
 #[tokio::test]
 async fn a_store_that_is_gone_is_named_and_the_next_run_goes_on() {
     let place = Place::with(3).await;
-    std::fs::remove_dir(place.cold()).unwrap();
+    let aside = place.cold().with_extension("aside");
+    std::fs::rename(place.cold(), &aside).unwrap();
     let exported = place.get("/audit/export?to=3").await.body;
     let failed = place.archive().await;
     assert_eq!((failed.status, failed.code().as_str()), (503, "archive-store-failed"));
@@ -27,7 +28,7 @@ async fn a_store_that_is_gone_is_named_and_the_next_run_goes_on() {
     let failed = place.tick("archive-events").await.unwrap_err();
     assert!(failed.0.contains("did not take an archive"), "a platform sees it: {failed}");
 
-    std::fs::create_dir(place.cold()).unwrap();
+    std::fs::rename(&aside, place.cold()).unwrap();
     place.tick("archive-events").await.unwrap();
     let archives: Vec<Archive> = read(&place.get("/audit/archives").await);
     assert_eq!((archives.len(), archives[0].state), (1, ArchiveState::Done));

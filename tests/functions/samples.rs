@@ -84,7 +84,7 @@ async fn a_tick_wakes_the_signer_as_well() {
     let hub = hub.narrowed(function.name, function.uses);
     let tick: Value = serde_json::from_str(&sample("verify-hot")).unwrap();
     functions::serve_event(function, &hub, tick).await.unwrap();
-    assert_eq!(signed().await, 4, "and what the archiver chained after that");
+    assert_eq!(signed().await, 3, "and what the archiver chained after that");
 }
 
 /// GET /audit/1 as a REST gateway sends it.
@@ -175,6 +175,9 @@ async fn ports_are_narrowed_to_grants() {
         ("place-hold", Grant::TableWrite),
         ("place-hold", Grant::BucketRead),
         ("release-hold", Grant::TableWrite),
+        ("run-archive", Grant::ColdWrite),
+        ("run-archive", Grant::ColdRead),
+        ("run-archive", Grant::Sign),
         ("restore-archive", Grant::TableWrite),
         ("restore-archive", Grant::ColdRead),
     ];
