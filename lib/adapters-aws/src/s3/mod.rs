@@ -142,16 +142,17 @@ impl Store {
             .bucket(&self.bucket)
             .set_create_bucket_configuration(elsewhere)
             .set_object_lock_enabled_for_bucket(self.settings.lock.is_some().then_some(true));
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let failure = self.failure(&error);
-                // Who may use a bucket need not be allowed to make one.
-                let there = failure.code == "BucketAlreadyOwnedByYou"
-                    || self.client.head_bucket().bucket(&self.bucket).send().await.is_ok();
-                if there { self.lock_is_there().await } else { Err(failure.text) }
+        if let Err(error) = request.send().await {
+            let failure = self.failure(&error);
+            // Who may use a bucket need not be allowed to make one.
+            let there = failure.code == "BucketAlreadyOwnedByYou"
+                || self.client.head_bucket().bucket(&self.bucket).send().await.is_ok();
+            if !there {
+                return Err(failure.text);
             }
         }
+        // Some answer to who has one already as if they had made it.
+        self.lock_is_there().await
     }
 }
 
