@@ -1,6 +1,7 @@
 //! Bad days of the cold store: what is asked fails with its reason, everything stays, the next run goes on.
 
 use super::{DAY_MILLIS, Place, read};
+use adapters_local::url;
 use api::{Archive, ArchiveRun, ArchiveState, ArchiveWithManifest, Verification, VerificationStatus};
 use handlers::Archiving;
 
@@ -55,12 +56,35 @@ async fn a_changed_archive_is_not_restored() {
     std::fs::remove_file(&object).unwrap();
     let failed = place.post("/audit/archives/1/restore", "").await;
     assert_eq!((failed.status, failed.code().as_str()), (503, "archive-store-failed"));
+    let detail = failed.json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.contains("does not give back what was archived: it is not there") && !detail.contains("hot"),
+        "{detail}"
+    );
     assert_eq!(place.get("/audit").await.header("dezky-restored"), None);
     std::fs::write(&object, good).unwrap();
     // By the clock, what somebody left unfinished is gone on with.
     place.tick("sweep-archives").await.unwrap();
     assert_eq!(place.post("/audit/archives/1/restore", "").await.status, 200);
     assert_eq!(place.get("/audit").await.header("dezky-restored"), Some("1-3"));
+}
+
+/// With a second copy, everything that reads archives works while the first place is gone.
+#[tokio::test]
+async fn the_second_copy_stands_in_for_the_first() {
+    let mut place = Place::with(3).await;
+    let second = place.cold().with_extension("second");
+    place.hub.cx.cold.copy = Some(url::bucket(&format!("file:{}", second.display())).unwrap());
+    let made: ArchiveRun = read(&place.archive().await);
+    assert_eq!((made.batches[0].end_seq, made.batches[0].copies), (3, Some(2)));
+    let line = place.get("/audit/2").await.body;
+    std::fs::rename(place.cold(), place.cold().with_extension("gone")).unwrap();
+    assert_eq!(place.get("/audit/2").await.body, line);
+    assert_eq!(place.post("/audit/archives/1/restore", "").await.status, 202);
+    assert_eq!(place.get("/audit").await.header("dezky-restored"), Some("1-3"));
+    let found: Verification = read(&place.get("/audit/verify?tiers=all").await);
+    assert_eq!(found.status, VerificationStatus::Incomplete, "a copy that cannot be read is no good news");
+    assert!(found.missing.iter().any(|what| what.contains("in the cold store")), "{:?}", found.missing);
 }
 
 #[tokio::test]

@@ -74,6 +74,29 @@ async fn every_sample_event_works_and_answers_as_documented() {
     }
 }
 
+/// All of them on one log, again and again: each leaves a log that the others can live with.
+#[tokio::test]
+async fn every_sample_event_works_after_all_others() {
+    let (world, hub) = lively().await;
+    for round in 0..3 {
+        for function in FUNCTIONS {
+            let hub = hub.narrowed(function.name, function.uses);
+            let event = sample(function.name);
+            if let Some(part) = function.http {
+                let response = serve_request(&world, &hub, function.name, &event).await;
+                let status = response.status().as_u16();
+                assert!(part.answers.iter().any(|a| a.status == status), "{} {round}: {response:?}", function.name);
+            } else {
+                let event: Value = serde_json::from_str(&event).unwrap();
+                let served = functions::serve_event(function, &hub, event).await;
+                assert!(served.is_ok(), "{} {round}: {:?}", function.name, served.err().map(|e| e.to_string()));
+            }
+        }
+    }
+    let report = support::world::verified(&world.cx).await;
+    assert_eq!(report.status(), domain::verify::Status::Intact, "{:?} {:?}", report.breaks, report.missing);
+}
+
 /// The clock's event wakes what messages wake as well.
 #[tokio::test]
 async fn a_tick_wakes_the_signer_as_well() {
