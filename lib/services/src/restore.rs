@@ -273,16 +273,17 @@ async fn fill(cx: &Context, claim: &Claim, lease: Lease, version: Version) -> Re
 /// The manifest in the cold store is the one that the table has.
 async fn check_copy(cx: &Context, manifest: &Manifest, bytes: &[u8]) -> Result<(), RestoreError> {
     let key = cx.cold.key(&cx.chain, &manifest.range.manifest());
-    let mut what = String::new();
+    let wrong = |what: String| RestoreError::Manifest { range: manifest.range, what };
+    let mut failed = wrong("there is no cold store".to_owned());
     for (place, bucket) in cx.cold.places() {
-        what = match bucket.get_range(&key, 0, bytes.len() as u64 + 1).await {
+        failed = match bucket.get_range(&key, 0, bytes.len() as u64 + 1).await {
             Ok(Some(copy)) if copy == bytes => return Ok(()),
-            Ok(Some(_)) => format!("the manifest in the {place} is another. key=`{key}`"),
-            Ok(None) => format!("the manifest in the {place} is gone. key=`{key}`"),
-            Err(error) => return Err(ArchiveError::Bucket { place, key, error }.into()),
+            Ok(Some(_)) => wrong(format!("the manifest in the {place} is another. key=`{key}`")),
+            Ok(None) => wrong(format!("the manifest in the {place} is gone. key=`{key}`")),
+            Err(error) => ArchiveError::Fetch { place, key: key.clone(), what: error.to_string() }.into(),
         };
     }
-    Err(RestoreError::Manifest { range: manifest.range, what })
+    Err(failed)
 }
 
 async fn read(cx: &Context, start: u64) -> Result<Option<(Lease, Version)>, TableError> {

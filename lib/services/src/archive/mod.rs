@@ -106,6 +106,18 @@ pub enum ArchiveError {
         /// What it gave.
         what: String,
     },
+    /// It does not give back what was archived before.
+    #[error(
+        "the {place} does not give back what was archived: {what}; `verify` says whether it is broken. key=`{key}`"
+    )]
+    Fetch {
+        /// Which place.
+        place: &'static str,
+        /// Of the object.
+        key: String,
+        /// What it gave, or why not.
+        what: String,
+    },
     /// It did not delete what expired.
     #[error("the {place} did not delete what expired; the next run tries again. key=`{key}`")]
     Delete {
@@ -474,9 +486,9 @@ pub(crate) async fn fetch(cx: &Context, manifest: &Manifest) -> Result<Vec<u8>, 
             }
             Ok(found) => {
                 let what = found.map_or("it is not there".to_owned(), |_| "its hash is another".to_owned());
-                last = Some(ArchiveError::ReadBack { place, key: key.clone(), what });
+                last = Some(ArchiveError::Fetch { place, key: key.clone(), what });
             }
-            Err(error) => last = Some(ArchiveError::Bucket { place, key: key.clone(), error }),
+            Err(error) => last = Some(ArchiveError::Fetch { place, key: key.clone(), what: error.to_string() }),
         }
     }
     Err(last.unwrap_or_else(|| stuck(manifest.range, "there is no cold store")))
