@@ -184,9 +184,9 @@ pub async fn verify_tiers(
     if watermark > head.block {
         walk.derived_beyond_the_end();
     }
-    for left_seq in crate::guard::unvouched_losses(cx).await? {
-        walk.index_mismatch(left_seq + 1);
-    }
+    let (losses, unread) = crate::guard::unvouched_losses(cx).await?;
+    losses.into_iter().for_each(|left_seq| walk.index_mismatch(left_seq + 1));
+    unread.into_iter().for_each(|what| walk.missing(what));
     if request.index {
         let archived = Archived { last_block: last_archived, read: request.tiers == Tiers::All };
         index::check(cx, head.block, archived, &mut walk).await?;
