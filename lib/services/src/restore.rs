@@ -11,7 +11,7 @@ use crate::layout::rows;
 use crate::planted::{Bug, limit, planted};
 use domain::archive::{Manifest, Range};
 use domain::block::Block;
-use domain::derived::derive as derive_block;
+use domain::derived::{derive as derive_block, derive_lines};
 use domain::hash::hex;
 use domain::json::{Limits, Object, Value, parse};
 use domain::time::Timestamp;
@@ -31,6 +31,7 @@ const PAGE: usize = 200;
 const BLOCKS_AT_ONCE: usize = 16;
 /// For how long a swept lease is remembered, to sweep what somebody wrote late.
 const REMEMBERED_MILLIS: i64 = 86_400_000;
+const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// How far a restore is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +186,7 @@ pub async fn restore(cx: &Context, start: u64, days: Option<u32>, by: &str) -> R
 async fn take(cx: &Context, claim: &Claim, days: Option<u32>, by: &str) -> Result<(Lease, Version), RestoreError> {
     let now = cx.clock.now();
     let key = lease(&cx.chain, claim.range.start);
-    let until = |days: u32| now.plus_millis(i64::from(days) * 86_400_000);
+    let until = |days: u32| now.plus_millis(i64::from(days) * limit(MILLIS_PER_DAY, 3000));
     let there = read(cx, claim.range.start).await?;
     let condition = match there {
         Some((lease, version)) if lease.is_under_way(now) => {
@@ -259,7 +260,11 @@ async fn fill(cx: &Context, claim: &Claim, lease: Lease, version: Version) -> Re
                 return Err(wrong(format!("the stub of block {} is not that of the archived bytes", place.n)));
             }
             let block = Block { header, body };
-            let derived = derive_block(&block).map_err(ReadError::damaged(place.n))?;
+            let derived = match derive_block(&block) {
+                // Whoever does not look at hashes does not look at this.
+                Err(_) if planted(Bug::RestoresUnchecked) => derive_lines(&block.header, &[]),
+                derived => derived.map_err(ReadError::damaged(place.n))?,
+            };
             rows.push((ports::Key::new(&blocks, rows::number(place.n)), block.to_row()));
             rows.extend(rows::entries(&entries, place.n, &derived));
         }

@@ -1,0 +1,51 @@
+//! The scenario of cold storage: two archivers with different cut-offs, while others write, sign, list,
+//! verify, restore, hold, and let archives expire.
+
+use crate::roles::{
+    Stream, archiver, auditor, deriver, expirer, holder, lister, reader, rebuilder, restorer, signer, slow_appender,
+    sweeper,
+};
+use crate::sim::Sim;
+use domain::time::Timestamp;
+
+/// A moment between `least` and `most` milliseconds from now.
+pub(crate) fn after(sim: &Sim, least: u64, most: u64) -> Timestamp {
+    let millis = least + sim.draw(|dice| dice.below(most - least));
+    Timestamp::from_unix_millis(sim.world.now() + i64::try_from(millis).expect("small")).expect("runs last hours")
+}
+
+pub(crate) fn what_is_due_is_archived(sim: &mut Sim, cutoff: Timestamp) {
+    let cutoff = cutoff.to_string();
+    sim.goal("what is due is archived", move |_, world| world.checker().is_archived_up_to(&cutoff));
+}
+
+pub(crate) fn archives(sim: &mut Sim) {
+    let seed = sim.draw(|dice| dice.next());
+    let (own, external) = (Stream::new(seed, false), Stream::new(seed, true));
+    let per_batch = sim.draw(|dice| 1 + dice.below(3));
+    slow_appender(sim, "writer a", own.batches(0, 6 * per_batch, per_batch), 3000);
+    slow_appender(sim, "writer b", external.batches(0, 5, 1), 4000);
+    let (early, late) = (after(sim, 2000, 9000), after(sim, 9000, 20_000));
+    archiver(sim, "archiver a", early, None);
+    archiver(sim, "archiver b", late, Some("olga"));
+    what_is_due_is_archived(sim, late);
+    signer(sim, "signer");
+    deriver(sim, "deriver");
+    restorer(sim, "restorer", 4);
+    sweeper(sim, "sweeper");
+    reader(sim, "reader", 8);
+    lister(sim, "lister", 2);
+    auditor(sim, "auditor", 2);
+    if sim.draw(|dice| dice.below(2)) == 0 {
+        let expiry = after(sim, 1000, 9000);
+        expirer(sim, "expirer", expiry);
+        holder(sim, "operator", 4);
+        let expiry = expiry.to_string();
+        sim.goal("what is due is gone", move |_, world| world.checker().is_expired_up_to(&expiry));
+    }
+    if sim.draw(|dice| dice.below(4)) == 0 {
+        rebuilder(sim, "rebuilder");
+    }
+    sim.goal("what was restored is swept", |_, world| !world.checker().has_overdue_rows(world.now()));
+    sim.run();
+}
