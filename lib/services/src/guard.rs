@@ -139,6 +139,11 @@ pub(crate) async fn unvouched_losses(cx: &Context) -> Result<Vec<u64>, ReadError
         let line = match get_event(cx, seq).await {
             Ok(line) => line,
             Err(ReadError::Damaged { .. }) => None,
+            // Its row is all that is left of it.
+            Err(ReadError::Expired { .. }) => {
+                losses.extend(row.key.sort.strip_prefix(rows::UNVOUCHED).and_then(|n| n.parse::<u64>().ok()));
+                continue;
+            }
             Err(error) => return Err(error),
         };
         let accepted = line.as_deref().and_then(AcceptedBreak::of_line);

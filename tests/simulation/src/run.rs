@@ -99,7 +99,7 @@ fn close(sim: &Sim) {
     }
     // The last copy is made by the next tick of a signer.
     if let Err(error) = at_once(services::sign::sign(&cx, domain::checkpoint::Reason::Interval)) {
-        return sim.world.checker().fail(format!("in the end nothing can be signed: {error}"));
+        return sim.world.checker().fail(format!("in the end nothing can be signed: {error:?}"));
     }
     let request = Request { index: true, tiers: Tiers::All, ..Request::with_threads(0) };
     match at_once(verify(&cx, request, |_, _| ())) {

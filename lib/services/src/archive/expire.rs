@@ -8,9 +8,10 @@ use super::{ArchiveError, about, claims, place, stuck};
 use crate::Context;
 use crate::append::Appender;
 use crate::blocks::{ReadError, get_stored};
+use crate::guard::GuardError;
 use crate::layout::archives::{self, Claim, State, Stored};
 use crate::planted::{Bug, planted};
-use crate::{hold, restore};
+use crate::{checkpoints, hold, restore, tiles};
 use domain::archive::Range;
 use domain::event::Draft;
 use domain::time::Timestamp;
@@ -108,6 +109,10 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
     if !planted(Bug::ExpiresInSilence) {
         appender.append(vec![event]).await?;
     }
+    // Once the lines are gone, their part of the tree can be made from its tiles alone.
+    if let Some(newest) = checkpoints::latest(cx).await.map_err(GuardError::from)? {
+        tiles::ensure_published(cx, &newest).await?;
+    }
     place::put(cx, &range.headers(), &headers(cx, claim).await?).await?;
     let key = cx.cold.key(&cx.chain, &range.object());
     for (place, bucket) in cx.cold.places() {
@@ -121,9 +126,10 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
 
 async fn is_held(cx: &Context, range: Range) -> Result<bool, ReadError> {
     let holds = hold::list(cx).await?;
-    Ok(holds
-        .iter()
-        .any(|hold| hold.released.is_none() && hold.range.start <= range.end && range.start <= hold.range.end))
+    // The event that places a hold stays as long as the hold does, or nobody could tell what is held.
+    let keeps =
+        |hold: &hold::Hold| range.holds(hold.seq) || hold.range.start <= range.end && range.start <= hold.range.end;
+    Ok(holds.iter().any(|hold| hold.released.is_none() && keeps(hold)))
 }
 
 /// The headers of a batch's blocks, a line each: what a table made anew needs of lines that are gone.

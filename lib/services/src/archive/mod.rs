@@ -188,12 +188,18 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                     return Ok(run);
                 }
                 let previous = newest.map(|stored| stored.claim);
-                let Some(batch) = plan(cx, previous.as_ref(), request, last).await? else {
-                    run.complete = true;
-                    return Ok(run);
+                let claimed = match plan(cx, previous.as_ref(), request, last).await? {
+                    Plan::Nothing => {
+                        run.complete = true;
+                        return Ok(run);
+                    }
+                    Plan::Outrun => None,
+                    Plan::Batch(batch) => {
+                        claim(cx, &batch, previous.as_ref(), request).await?.map(|stored| (stored, Some(*batch)))
+                    }
                 };
-                match claim(cx, &batch, previous.as_ref(), request).await? {
-                    Some(stored) => (stored, Some(batch)),
+                match claimed {
+                    Some(claimed) => claimed,
                     // Somebody else's, or nobody knows: what is there says.
                     None if lost < MAX_ROUNDS => {
                         lost += 1;
@@ -217,13 +223,23 @@ async fn last_block(cx: &Context) -> Result<(u64, Head), ArchiveError> {
     Ok((last, head))
 }
 
+/// What one batch is to hold.
+enum Plan {
+    /// Nothing is due.
+    Nothing,
+    /// Somebody archived more since the newest claim was read.
+    Outrun,
+    /// These blocks.
+    Batch(Box<Batch>),
+}
+
 /// Puts together what is due and fits one archive.
 async fn plan(
     cx: &Context,
     previous: Option<&Claim>,
     request: &Request,
     (last, head): (u64, Head),
-) -> Result<Option<Batch>, ArchiveError> {
+) -> Result<Plan, ArchiveError> {
     let (mut n, start, prev_hash) = match previous {
         None => (1, 1, Hash::ZERO),
         Some(claim) => {
@@ -250,6 +266,9 @@ async fn plan(
             }
         }
         let block::Stored::Hot(block) = stored else {
+            if claims::newest(cx).await?.map(|stored| stored.claim.range) != previous.map(|claim| claim.range) {
+                return Ok(Plan::Outrun);
+            }
             return Err(stuck(
                 Range { start, end: header.last_seq() },
                 format!("block {n} is a stub that no batch holds"),
@@ -262,7 +281,7 @@ async fn plan(
             Err(_) => break,
         }
     }
-    Ok(batch.range().is_some().then_some(batch))
+    Ok(if batch.range().is_some() { Plan::Batch(Box::new(batch)) } else { Plan::Nothing })
 }
 
 /// In runs of the simulator that ask for it, batches of a few blocks.
@@ -342,6 +361,10 @@ async fn finish(
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
         stored = sign_once(cx, stored, &batch, copies).await?;
+        if stored.claim.is_finished() {
+            // Others did all of it meanwhile, and what came of it since is not to be undone.
+            return Ok(stored.claim);
+        }
         object = Some(batch.into_object());
     }
     let bytes = claims::manifest_bytes(cx, &stored.claim).await?;

@@ -172,9 +172,10 @@ impl Checker {
     /// came in time; and that nobody released.
     fn hold_over(&self, claim: &Claim) -> Option<u64> {
         let chained = (1..).zip(&self.events).take(usize::try_from(claim.marked).expect("a place"));
-        let placed = chained.filter(|(_, event)| event.action == "audit.hold_placed").filter(|(_, event)| {
+        // The event that places a hold is held with it.
+        let placed = chained.filter(|(_, event)| event.action == "audit.hold_placed").filter(|(seq, event)| {
             let number = |name: &str| event.metadata[name].as_u64().unwrap_or_default();
-            overlap(claim.span, (number("fromSeq"), number("toSeq")))
+            overlap(claim.span, (number("fromSeq"), number("toSeq"))) || overlap(claim.span, (*seq, *seq))
         });
         let told = self
             .archives
