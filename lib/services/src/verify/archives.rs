@@ -103,9 +103,11 @@ impl<'a> Archives<'a> {
             return Ok(());
         };
         self.previous = (range.end, Some(Hash::of(&bytes)));
+        // Blocks before this one may have been hot still when the walk came by.
+        let is_first = manifest.blocks.first().is_none_or(|first| first.n >= stub.header.n);
+        let begins = stub.header.first_seq == range.start && stub.header.prev_hash == manifest.prev_hash;
         let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest)
-            && stub.header.first_seq == range.start
-            && stub.header.prev_hash == manifest.prev_hash
+            && (begins || !is_first)
             && self.names(archive::announcement(&claim)).await?;
         if !follows {
             walk.archive(Break::of_manifest(range));
