@@ -381,13 +381,12 @@ async fn sweep_one(cx: &Context, lease: Lease, version: Version) -> Result<(Leas
         Progress::Swept(_) => (lease, version),
         _ => write(cx, Lease { progress: Progress::Swept(cx.clock.now()), ..lease }, version).await?,
     };
-    let mut id = lease.id.clone();
+    sweep_rows(cx, lease.range.start, &lease.id).await?;
     if planted(Bug::SweepsAnothersLease)
         && let Some((there, _)) = read(cx, lease.range.start).await?
     {
-        id = there.id;
+        sweep_rows(cx, lease.range.start, &there.id).await?;
     }
-    sweep_rows(cx, lease.range.start, &id).await?;
     Ok((lease, version))
 }
 

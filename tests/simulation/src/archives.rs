@@ -31,15 +31,15 @@ pub(crate) fn archives(sim: &mut Sim) {
     what_is_due_is_archived(sim, late);
     signer(sim, "signer");
     deriver(sim, "deriver");
-    restorer(sim, "restorer", 4);
-    sweeper(sim, "sweeper");
-    reader(sim, "reader", 8);
+    (0..sim.draw(|dice| 1 + dice.below(2))).for_each(|i| restorer(sim, &format!("restorer {i}"), 5));
+    (0..sim.draw(|dice| 1 + dice.below(2))).for_each(|i| sweeper(sim, &format!("sweeper {i}")));
+    reader(sim, "reader", 6);
     lister(sim, "lister", 2);
     auditor(sim, "auditor", 2);
     if sim.draw(|dice| dice.below(2)) == 0 {
-        let expiry = after(sim, 1000, 9000);
+        let expiry = after(sim, 1000, 15_000);
         expirer(sim, "expirer", expiry);
-        holder(sim, "operator", 4);
+        (0..sim.draw(|dice| 1 + dice.below(2))).for_each(|i| holder(sim, &format!("operator {i}"), 4));
         let expiry = expiry.to_string();
         sim.goal("what is due is gone", move |_, world| world.checker().is_expired_up_to(&expiry));
     }

@@ -43,7 +43,7 @@ pub(crate) fn archiver(sim: &mut Sim, name: &str, last: Timestamp, by: Option<&'
                 Ok(_) => node.world().mark("archive: done"),
                 Err(error) => judge(&node, misread, error, "archive: again"),
             }
-            node.rest(5000).await;
+            node.rest(9000).await;
         }
     });
 }
@@ -65,12 +65,16 @@ fn judge(node: &Node, misread: u64, error: ArchiveError, mark: &'static str) {
 pub(crate) fn restorer(sim: &mut Sim, name: &str, rounds: u32) {
     sim.client(name, move |node| async move {
         for _ in 0..rounds {
-            node.rest(6000).await;
+            node.rest(3000).await;
             let batches = node.world().checker().batches();
             if batches.is_empty() {
                 continue;
             }
-            let start = batches[node.draw(|dice| dice.place(batches.len()))];
+            // One more often than the others, so that two meet.
+            let start = match node.draw(|dice| dice.below(2)) {
+                0 => batches[0],
+                _ => batches[node.draw(|dice| dice.place(batches.len()))],
+            };
             let days = (node.draw(|dice| dice.below(4)) != 0).then_some(1);
             let misread = node.misread();
             match restore::restore(&node.context(), start, days, "rita").await {
@@ -96,7 +100,7 @@ pub(crate) fn sweeper(sim: &mut Sim, name: &str) {
                 Ok(_) => node.world().mark("sweep: done"),
                 Err(_) => node.world().mark("sweep: again"),
             }
-            node.rest(6000).await;
+            node.rest(4000).await;
         }
     });
 }
@@ -119,7 +123,7 @@ pub(crate) fn expirer(sim: &mut Sim, name: &str, last: Timestamp) {
                 }
                 Err(error) => judge(&node, misread, error, "expire: again"),
             }
-            node.rest(6000).await;
+            node.rest(5000).await;
         }
     });
 }
@@ -130,13 +134,21 @@ pub(crate) fn holder(sim: &mut Sim, name: &str, rounds: u32) {
         let cx = node.context();
         let appender = Appender::new(cx.clone());
         for _ in 0..rounds {
-            node.rest(4000).await;
-            let head = node.world().checker().head();
+            node.rest(2500).await;
+            let (head, batches) = {
+                let checker = node.world().checker();
+                (checker.head(), checker.batches())
+            };
             if head == 0 {
                 continue;
             }
-            let start = 1 + node.draw(|dice| dice.below(head));
-            let end = start + node.draw(|dice| dice.below(head + 1 - start));
+            // Few events, so that most batches are free to go; most often of one that is archived.
+            let start = match node.draw(|dice| dice.below(4)) {
+                0 => 1 + node.draw(|dice| dice.below(head)),
+                _ if batches.is_empty() => 1,
+                _ => batches[node.draw(|dice| dice.place(batches.len()))],
+            };
+            let end = start + node.draw(|dice| dice.below(3.min(head + 1 - start)));
             let placed = match hold::place(&cx, &appender, Range { start, end }, "a case", "olga").await {
                 Ok(placed) => placed,
                 Err(_) => {
@@ -149,8 +161,8 @@ pub(crate) fn holder(sim: &mut Sim, name: &str, rounds: u32) {
                 node.world().mark("hold: too late for some");
             }
             node.world().checker().held(placed.hold.seq, (start, end), late);
-            if node.draw(|dice| dice.below(2)) == 0 {
-                node.rest(6000).await;
+            if node.draw(|dice| dice.below(4)) != 0 {
+                node.rest(2500).await;
                 match hold::release(&cx, &appender, placed.hold.seq, "olga").await {
                     Ok(_) => node.world().mark("hold: released"),
                     Err(_) => node.world().mark("hold: again"),
