@@ -2,21 +2,16 @@
 //! verify, restore, hold, and let archives expire.
 
 use crate::roles::{
-    Stream, archiver, auditor, deriver, expirer, holder, lister, reader, rebuilder, restorer, signer, slow_appender,
-    sweeper,
+    CutOff, Stream, archiver, auditor, deriver, expirer, holder, lister, reader, rebuilder, restorer, signer,
+    slow_appender, sweeper,
 };
 use crate::sim::Sim;
-use domain::time::Timestamp;
 
-/// A moment between `least` and `most` milliseconds from now.
-pub(crate) fn after(sim: &Sim, least: u64, most: u64) -> Timestamp {
-    let millis = least + sim.draw(|dice| dice.below(most - least));
-    Timestamp::from_unix_millis(sim.world.now() + i64::try_from(millis).expect("small")).expect("runs last hours")
-}
-
-pub(crate) fn what_is_due_is_archived(sim: &mut Sim, cutoff: Timestamp) {
-    let cutoff = cutoff.to_string();
-    sim.goal("what is due is archived", move |_, world| world.checker().is_archived_up_to(&cutoff));
+pub(crate) fn what_is_due_is_archived(sim: &mut Sim, cutoff: CutOff) {
+    sim.goal("what is due is archived", move |_, world| {
+        let end = cutoff.end(world);
+        end.is_some_and(|end| world.checker().is_archived_up_to(&end.to_string()))
+    });
 }
 
 pub(crate) fn archives(sim: &mut Sim) {
@@ -25,9 +20,9 @@ pub(crate) fn archives(sim: &mut Sim) {
     let per_batch = sim.draw(|dice| 1 + dice.below(3));
     slow_appender(sim, "writer a", own.batches(0, 6 * per_batch, per_batch), 3000);
     slow_appender(sim, "writer b", external.batches(0, 5, 1), 4000);
-    let (early, late) = (after(sim, 2000, 9000), after(sim, 9000, 20_000));
+    let (early, late) = (CutOff::after(sim, 2000, 9000), CutOff::after(sim, 9000, 20_000));
     archiver(sim, "archiver a", early, None);
-    archiver(sim, "archiver b", late, Some("olga"));
+    archiver(sim, "archiver b", late.clone(), Some("olga"));
     what_is_due_is_archived(sim, late);
     signer(sim, "signer");
     deriver(sim, "deriver");
@@ -37,11 +32,13 @@ pub(crate) fn archives(sim: &mut Sim) {
     lister(sim, "lister", 2);
     auditor(sim, "auditor", 2);
     if sim.draw(|dice| dice.below(2)) == 0 {
-        let expiry = after(sim, 1000, 15_000);
-        expirer(sim, "expirer", expiry);
+        let expiry = CutOff::after(sim, 1000, 15_000);
+        expirer(sim, "expirer", expiry.clone());
         (0..sim.draw(|dice| 1 + dice.below(2))).for_each(|i| holder(sim, &format!("operator {i}"), 4));
-        let expiry = expiry.to_string();
-        sim.goal("what is due is gone", move |_, world| world.checker().is_expired_up_to(&expiry));
+        sim.goal("what is due is gone", move |_, world| {
+            let end = expiry.end(world);
+            end.is_some_and(|end| world.checker().is_expired_up_to(&end.to_string()))
+        });
     }
     if sim.draw(|dice| dice.below(4)) == 0 {
         rebuilder(sim, "rebuilder");

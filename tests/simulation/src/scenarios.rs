@@ -2,7 +2,7 @@
 //! crash points, the end and its checks, is the same for all.
 
 use crate::roles::{
-    Stream, all_is_kept, appender, archiver, auditor, deriver, drainer, forgetful, lister, log_writer,
+    CutOff, Stream, all_is_kept, appender, archiver, auditor, deriver, drainer, forgetful, lister, log_writer,
     producer_of_nonsense, rebuilder, recorder, redriver, signer, tailer,
 };
 use crate::sim::Sim;
@@ -170,8 +170,8 @@ fn everything(sim: &mut Sim) {
     queues_drain(sim);
     everything_is_signed(sim);
     if sim.draw(|dice| dice.below(2)) == 0 {
-        let cutoff = crate::archives::after(sim, 1000, 10_000);
-        archiver(sim, "archiver", cutoff, None);
+        let cutoff = CutOff::after(sim, 1000, 10_000);
+        archiver(sim, "archiver", cutoff.clone(), None);
         crate::archives::what_is_due_is_archived(sim, cutoff);
     }
     sim.run();

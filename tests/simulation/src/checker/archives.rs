@@ -291,6 +291,11 @@ impl Checker {
         self.events.get(usize::try_from(*end).ok()?.checked_sub(1)?).map(|event| event.recorded_at.as_str())
     }
 
+    /// When the newest event was recorded.
+    pub(crate) fn newest_recorded_at(&self) -> Option<&str> {
+        self.events.last().map(|event| event.recorded_at.as_str())
+    }
+
     /// Whether everything recorded up to `cutoff` is archived, but for the newest block.
     pub(crate) fn is_archived_up_to(&self, cutoff: &str) -> bool {
         let last = self.archives.claims.values().next_back();

@@ -3,6 +3,7 @@
 use crate::checker::Span;
 use crate::node::Node;
 use crate::sim::Sim;
+use crate::world::World;
 use domain::archive::Range;
 use domain::time::Timestamp;
 use services::append::{AppendError, Appender};
@@ -11,13 +12,42 @@ use services::archive::{ArchiveError, Request, archive};
 use services::blocks::{ReadError, find_event};
 use services::hold;
 use services::restore::{self, RestoreError};
+use std::sync::{Arc, OnceLock};
 
-/// A cut-off some seconds ago, but never after `last`: what archiving itself chains must not be due for
-/// ever.
-fn cutoff(node: &Node, last: Timestamp) -> Timestamp {
-    let ago = node.draw(|dice| dice.below(4000));
-    let recent = node.world().now() - i64::try_from(ago).expect("small");
-    Timestamp::from_unix_millis(recent).expect("runs last hours").min(last)
+/// A cut-off of some seconds ago, until a moment; from then on it stays where the chain was. What
+/// archiving itself chains must not be due for ever, however far behind clocks are.
+#[derive(Clone)]
+pub(crate) struct CutOff {
+    last: Timestamp,
+    end: Arc<OnceLock<Timestamp>>,
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(millis).expect("runs last hours")
+}
+
+impl CutOff {
+    /// It stays from a moment between `least` and `most` milliseconds from now on.
+    pub(crate) fn after(sim: &Sim, least: u64, most: u64) -> Self {
+        let millis = least + sim.draw(|dice| dice.below(most - least));
+        let last = timestamp(sim.world.now() + i64::try_from(millis).expect("small"));
+        Self { last, end: Arc::default() }
+    }
+
+    /// Where it stays, once it does.
+    pub(crate) fn end(&self, world: &World) -> Option<Timestamp> {
+        if timestamp(world.now()) < self.last {
+            return None;
+        }
+        let newest = || world.checker().newest_recorded_at().and_then(|at| Timestamp::parse(at).ok());
+        Some(*self.end.get_or_init(|| newest().map_or(self.last, |newest| newest.min(self.last))))
+    }
+
+    fn now(&self, node: &Node) -> Timestamp {
+        let ago = node.draw(|dice| dice.below(4000));
+        let recent = || timestamp(node.world().now() - i64::try_from(ago).expect("small"));
+        self.end(node.world()).unwrap_or_else(recent)
+    }
 }
 
 /// What a service says is wrong with what is stored, although nothing is.
@@ -29,21 +59,24 @@ fn false_alarm(node: &Node, misread: u64, what: &dyn std::fmt::Debug) {
 }
 
 /// The function that archives what was recorded up to a moment of its own.
-pub(crate) fn archiver(sim: &mut Sim, name: &str, last: Timestamp, by: Option<&'static str>) {
-    sim.daemon(name, move |node| async move {
-        let cx = node.context();
-        let appender = Appender::new(cx.clone());
-        loop {
-            let now = Timestamp::from_unix_millis(node.world().now()).expect("runs last hours");
-            let until = (node.draw(|dice| dice.below(3)) == 0).then_some(now);
-            let request = Request { cutoff: cutoff(&node, last), by: by.map(str::to_owned), until };
-            let misread = node.misread();
-            match archive(&cx, &appender, &request).await {
-                Ok(run) if run.batches.is_empty() => {}
-                Ok(_) => node.world().mark("archive: done"),
-                Err(error) => judge(&node, misread, error, "archive: again"),
+pub(crate) fn archiver(sim: &mut Sim, name: &str, cutoff: CutOff, by: Option<&'static str>) {
+    sim.daemon(name, move |node| {
+        let cutoff = cutoff.clone();
+        async move {
+            let cx = node.context();
+            let appender = Appender::new(cx.clone());
+            loop {
+                let now = timestamp(node.world().now());
+                let until = (node.draw(|dice| dice.below(3)) == 0).then_some(now);
+                let request = Request { cutoff: cutoff.now(&node), by: by.map(str::to_owned), until };
+                let misread = node.misread();
+                match archive(&cx, &appender, &request).await {
+                    Ok(run) if run.batches.is_empty() => {}
+                    Ok(_) => node.world().mark("archive: done"),
+                    Err(error) => judge(&node, misread, error, "archive: again"),
+                }
+                node.rest(9000).await;
             }
-            node.rest(9000).await;
         }
     });
 }
@@ -106,24 +139,27 @@ pub(crate) fn sweeper(sim: &mut Sim, name: &str) {
 }
 
 /// The function that ends archives recorded up to a moment.
-pub(crate) fn expirer(sim: &mut Sim, name: &str, last: Timestamp) {
-    sim.daemon(name, move |node| async move {
-        let cx = node.context();
-        let appender = Appender::new(cx.clone());
-        loop {
-            let misread = node.misread();
-            match expire(&cx, &appender, cutoff(&node, last), None).await {
-                Ok(expiry) => {
-                    if !expiry.expired.is_empty() {
-                        node.world().mark("expire: done");
+pub(crate) fn expirer(sim: &mut Sim, name: &str, cutoff: CutOff) {
+    sim.daemon(name, move |node| {
+        let cutoff = cutoff.clone();
+        async move {
+            let cx = node.context();
+            let appender = Appender::new(cx.clone());
+            loop {
+                let misread = node.misread();
+                match expire(&cx, &appender, cutoff.now(&node), None).await {
+                    Ok(expiry) => {
+                        if !expiry.expired.is_empty() {
+                            node.world().mark("expire: done");
+                        }
+                        if !expiry.held.is_empty() {
+                            node.world().mark("expire: held");
+                        }
                     }
-                    if !expiry.held.is_empty() {
-                        node.world().mark("expire: held");
-                    }
+                    Err(error) => judge(&node, misread, error, "expire: again"),
                 }
-                Err(error) => judge(&node, misread, error, "expire: again"),
+                node.rest(5000).await;
             }
-            node.rest(5000).await;
         }
     });
 }

@@ -7,7 +7,7 @@ mod readers;
 mod tails;
 mod writers;
 
-pub(crate) use archives::{archiver, expirer, holder, reader, restorer, sweeper};
+pub(crate) use archives::{CutOff, archiver, expirer, holder, reader, restorer, sweeper};
 pub(crate) use events::Stream;
 pub(crate) use readers::{auditor, lister};
 pub(crate) use tails::{all_is_kept, log_writer, tailer};
