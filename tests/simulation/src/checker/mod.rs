@@ -6,6 +6,7 @@
 mod answers;
 mod archives;
 mod checkpoints;
+mod holds;
 mod leases;
 mod lines;
 mod restored;
