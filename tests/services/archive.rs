@@ -172,6 +172,14 @@ async fn lines_expire_unless_they_are_held() {
         restore::restore(cx, 1, None, "a").await,
         Err(restore::RestoreError::Read(ReadError::Expired { .. }))
     ));
+    // The log's own events stay, or holds would be forgotten with the lines that say so.
+    archive_all(cx).await;
+    let expiry = expire(cx, &appender, now, None).await.unwrap();
+    assert_eq!(expiry.expired.len(), 1);
+    assert_eq!(find_event(cx, 71).await.unwrap().unwrap().archive, Some(expiry.expired[0].range));
+    assert!(matches!(find_event(cx, 70).await, Err(ReadError::Expired { .. })));
+    let holds = hold::list(cx).await.unwrap();
+    assert_eq!((holds.len(), holds[0].reason.as_str(), holds[0].released.is_some()), (1, "case 7", true));
     let late = hold::place(cx, &appender, Range { start: 1, end: 2 }, "case 8", "anna").await.unwrap();
     assert_eq!(late.too_late, [claim.range]);
     assert!(get_stored(cx, 1).await.unwrap().is_some());
@@ -207,4 +215,107 @@ async fn a_verification_stops_between_archives_and_goes_on() {
         }
     }
     assert_eq!((parts, events), (4, whole.events_verified));
+}
+
+/// The same bucket, and a table in which nothing is.
+fn without_its_table(world: &World) -> Context {
+    Context { table: std::sync::Arc::new(adapters_local::MemoryTable::default()), ..world.cx.clone() }
+}
+
+#[tokio::test]
+async fn a_table_is_made_anew_from_archives() {
+    let world = World::default();
+    for round in 0..3 {
+        append(&world.cx, round * 40, round * 40 + 40, 5).await;
+        let cutoff = world.cx.clock.now();
+        let request = Archive { cutoff, by: (round == 1).then(|| "anna".to_owned()), until: None };
+        archive(&world.cx, &Appender::new(world.cx.clone()), &request).await.unwrap();
+    }
+    let before = lines(&world.cx).await;
+    let old = verified(&world.cx, Tiers::Hot).await;
+    let cx = &without_its_table(&world);
+    for _ in 0..2 {
+        // Once more changes nothing.
+        let made = services::archive::rebuild::rebuild(cx, |_, _| ()).await.unwrap();
+        assert_eq!((made.archives, Some(made.head_seq)), (3, old.highest_archived));
+        assert!(made.vouched_seq > made.head_seq);
+    }
+    let end = usize::try_from(old.highest_archived.unwrap()).unwrap();
+    assert_eq!(lines(cx).await, before[..end]);
+    // What was hot only is lost, and that is said.
+    let report = verified(cx, Tiers::All).await.report;
+    assert!(report.breaks.iter().all(|b| b.kind == domain::verify::BreakKind::TailTruncated), "{:?}", report.breaks);
+    assert!(report.missing.iter().any(|m| m.contains("no event names the manifest")), "{:?}", report.missing);
+    let refused =
+        archive(cx, &Appender::new(cx.clone()), &Archive { cutoff: cx.clock.now(), by: None, until: None }).await;
+    assert!(matches!(refused, Err(services::archive::ArchiveError::Rollback(_))), "{refused:?}");
+    services::accept_break::accept_break(cx, "anna").await.unwrap();
+    let again = append(cx, 0, 120, 10).await;
+    let known = again.iter().filter(|a| matches!(a, services::append::Appended::Known(_))).count();
+    // Two of the archived events are the log's own.
+    assert_eq!(known, end - 2);
+    archive_all(cx).await;
+    let report = verified(cx, Tiers::All).await.report;
+    assert!(report.missing.is_empty(), "{:?}", report.missing);
+    let kinds: Vec<&str> = report.breaks.iter().map(|b| b.kind.as_str()).collect();
+    assert!(
+        kinds.iter().all(|kind| kind.starts_with("checkpoint-") || *kind == "tail-truncated"),
+        "{:?}",
+        report.breaks
+    );
+    services::sign::sign(cx, domain::checkpoint::Reason::Manual).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_is_made_anew_although_some_lines_expired() {
+    let (world, before, claim) = archived().await;
+    append(&world.cx, 70, 110, 5).await;
+    archive_all(&world.cx).await;
+    let appender = Appender::new(world.cx.clone());
+    let now = world.cx.clock.now();
+    let all = services::archive::claims::after(&world.cx, 0, 10).await.unwrap();
+    assert_eq!(all.len(), 2);
+    // Only the first is old enough: the second was recorded later.
+    world.clock.advance_millis(1000);
+    append(&world.cx, 110, 130, 5).await;
+    archive_all(&world.cx).await;
+    let expiry = expire(&world.cx, &appender, now, None).await.unwrap();
+    assert_eq!(expiry.expired.len(), 2);
+    append(&world.cx, 130, 150, 5).await;
+    archive_all(&world.cx).await;
+    let cx = &without_its_table(&world);
+    let made = services::archive::rebuild::rebuild(cx, |_, _| ()).await.unwrap();
+    assert_eq!(made.archives, 4);
+    let report = verified(cx, Tiers::All).await.report;
+    assert_eq!(report.expired[0], claim.range);
+    assert!(report.breaks.iter().all(|b| b.kind == domain::verify::BreakKind::TailTruncated), "{:?}", report.breaks);
+    services::accept_break::accept_break(cx, "anna").await.unwrap();
+    // The tree of the lines that are gone is known by its tiles: work goes on.
+    append(cx, 200, 210, 5).await;
+    append(cx, 300, 400, 50).await;
+    services::sign::sign(cx, domain::checkpoint::Reason::Manual).await.unwrap();
+    assert!(!before.is_empty());
+}
+
+#[tokio::test]
+async fn behind_stubs_the_tree_is_known_again_from_the_next_checkpoint() {
+    let (world, _, _) = archived().await;
+    let cx = &world.cx;
+    append(cx, 70, 75, 5).await;
+    services::sign::sign(cx, domain::checkpoint::Reason::Manual).await.unwrap();
+    append(cx, 75, 80, 5).await;
+    let last = services::sign::sign(cx, domain::checkpoint::Reason::Manual).await.unwrap().unwrap();
+    let intact = intact(cx, Tiers::Hot).await;
+    assert_eq!(intact.checkpoints_verified, last.n);
+    // A signer that vouches for another tree over the same events is found out without reading archives.
+    let mut forged = last.clone();
+    forged.root_hash = domain::hash::Hash::of(b"another tree");
+    forged.signature = support::world::signing_key().sign(&forged.signed_bytes());
+    let key = rows::checkpoint(&cx.chain, last.n);
+    let row = cx.table.get(&key).await.unwrap().unwrap();
+    cx.table.put(&key, forged.line(), ports::Condition::Unchanged(row.version)).await.unwrap();
+    let copy = services::layout::objects::checkpoint(&cx.chain, last.n);
+    world.bucket.put(&copy, &forged.line()).await.unwrap();
+    let found = verified(cx, Tiers::Hot).await.report.first_break.unwrap();
+    assert_eq!((found.kind, found.head_seq), (domain::verify::BreakKind::CheckpointHeadMismatch, Some(last.head_seq)));
 }

@@ -85,6 +85,11 @@ impl Draft {
         self
     }
 
+    /// Who did it, by the id that its system gives them.
+    pub fn actor_id(&self) -> Option<&str> {
+        self.actor_id.as_deref()
+    }
+
     /// The producer's id.
     pub fn id(&self) -> EventId {
         self.id

@@ -174,7 +174,15 @@ pub async fn find_event(cx: &Context, seq: u64) -> Result<Option<Found>, ReadErr
         Some(Stored::Hot(block)) => (block, None),
         Some(Stored::Cold(stub)) => {
             let archive = stub.archive;
-            (cold::read(cx, stub).await?, Some(archive))
+            match cold::read(cx, stub).await {
+                Ok(block) => (block, Some(archive)),
+                Err(error @ ReadError::Expired { .. }) => {
+                    // The log's own events stay: holds and accepted breaks are known by them.
+                    let line = cold::kept_line(cx, archive, seq).await?;
+                    return line.map(|line| Some(Found { line, archive: Some(archive) })).ok_or(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
     };
     let line = block.line(seq).map_err(ReadError::damaged(block.header.n))?;

@@ -1,10 +1,11 @@
 //! Reading checkpoints: from the table, and their copies from the bucket.
 
 use crate::Context;
-use crate::blocks::{ReadError, get_stored};
+use crate::blocks::{ReadError, find_block_of, find_head, get_stored};
 use crate::guard::GuardError;
 use crate::layout::{objects, rows};
 use crate::planted::{Bug, limit, planted};
+use crate::{derive, tiles};
 use domain::block::Header;
 use domain::checkpoint::Checkpoint;
 use domain::json::Refusal;
@@ -82,10 +83,55 @@ pub async fn edge(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, 
     let row = cx.table.get(&rows::edge(&cx.chain, checkpoint.n, &checkpoint.head_hash)).await?;
     let parts = row.and_then(|row| rows::edge_parts(&row.value, checkpoint.head_seq));
     let parts = parts.filter(|(_, edge)| edge.root() == checkpoint.root_hash && checkpoint.is_signed_by(&cx.ring));
+    let parts = match parts {
+        Some(parts) => Some(parts),
+        None => edge_of_tiles(cx, checkpoint).await?,
+    };
     let Some((block, edge)) = parts else { return Ok(None) };
     let header = get_stored(cx, block).await?.map(|block| block.header().clone());
     let ends = |h: Header| h.last_seq() == checkpoint.head_seq && h.head_hash == checkpoint.head_hash;
     Ok((header.is_some_and(ends) || planted(Bug::EdgeIsBelieved)).then_some((block, edge)))
+}
+
+/// The newest checkpoint up to number `n` that is of this chain and whose tree is known, with what
+/// [`edge`] says of it. Behind an accepted loss that is not the newest one.
+///
+/// # Errors
+/// The table, or damaged bytes.
+pub(crate) async fn newest_state(cx: &Context, mut n: u64) -> Result<Option<(Checkpoint, u64, Edge)>, GuardError> {
+    while n > 0 {
+        let stored = match get(cx, n).await {
+            Ok(stored) => stored,
+            Err(CheckpointError::Damaged { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(Stored { checkpoint, .. }) = stored
+            && let Some((block, edge)) = edge(cx, &checkpoint).await?
+        {
+            return Ok(Some((checkpoint, block, edge)));
+        }
+        n -= 1;
+    }
+    Ok(None)
+}
+
+/// The same from the tiles: of lines that expired, nothing else knows the tree.
+async fn edge_of_tiles(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, Edge)>, ReadError> {
+    if !checkpoint.is_signed_by(&cx.ring) {
+        return Ok(None);
+    }
+    let edge = match tiles::edge_of(cx, checkpoint).await {
+        Ok(Some(edge)) => edge,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            tracing::warn!(chain = %cx.chain, n = checkpoint.n, %error, "the tiles of a checkpoint cannot be read");
+            return Ok(None);
+        }
+    };
+    let (watermark, _) = derive::watermark(cx, rows::SCHEMA).await?;
+    let head = find_head(cx, watermark).await?;
+    let block = find_block_of(cx, checkpoint.head_seq, head.block).await?;
+    Ok(block.map(|block| (block.header().n, edge)))
 }
 
 /// The lines of the checkpoints behind the key `after` (empty: from the first), each with its key, in

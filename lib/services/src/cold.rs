@@ -3,8 +3,10 @@
 use crate::Context;
 use crate::archive::claims as archives;
 use crate::blocks::ReadError;
-use crate::layout::archives::State;
-use domain::block::{Block, Stub};
+use crate::layout::archives::{Claim, State};
+use domain::archive::{Kept, Range};
+use domain::block::{Block, Header, Stub};
+use domain::hash::Hash;
 use domain::names::ChainName;
 use ports::Bucket;
 use std::sync::Arc;
@@ -78,4 +80,38 @@ pub async fn read(cx: &Context, stub: Stub) -> Result<Block, ReadError> {
         return Err(ReadError::Expired { archive: stub.archive, at });
     }
     Err(ReadError::Cold { archive: stub.archive, what: problems.join("; ") })
+}
+
+/// What was kept of a batch whose lines expired: as the batch's record, and the chain, name it.
+///
+/// # Errors
+/// No place that has it as it was.
+pub async fn kept(cx: &Context, claim: &Claim) -> Result<Kept, ReadError> {
+    let key = cx.cold.key(&cx.chain, &claim.range.kept());
+    let mut problems = Vec::new();
+    for (place, bucket) in cx.cold.places() {
+        let problem = match bucket.get(&key).await {
+            Ok(Some(bytes)) if Some(Hash::of(&bytes)) != claim.kept => "it is not what was kept".to_owned(),
+            Ok(Some(bytes)) => match Kept::from_bytes(&bytes) {
+                Ok(kept) => return Ok(kept),
+                Err(refusal) => refusal.to_string(),
+            },
+            Ok(None) => "there is no such object".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        problems.push(format!("{place}: {problem}. key=`{key}`"));
+    }
+    Err(ReadError::Cold { archive: claim.range, what: problems.join("; ") })
+}
+
+/// The lines of the log's own events in a block of a batch whose lines expired.
+pub(crate) async fn kept_lines(cx: &Context, archive: Range, header: &Header) -> Result<Vec<u8>, ReadError> {
+    let Some(stored) = archives::get(cx, archive.start).await? else { return Ok(Vec::new()) };
+    Ok(kept(cx, &stored.claim).await?.lines_of(header))
+}
+
+/// The line of event `seq` of a batch whose lines expired, if it is one of the log's own.
+pub(crate) async fn kept_line(cx: &Context, archive: Range, seq: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    let Some(stored) = archives::get(cx, archive.start).await? else { return Ok(None) };
+    Ok(kept(cx, &stored.claim).await?.line(seq).map(<[u8]>::to_vec))
 }

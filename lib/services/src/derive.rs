@@ -9,7 +9,7 @@ use crate::cold;
 use crate::layout::rows;
 use crate::planted::{Bug, limit, planted};
 use domain::block::Stored;
-use domain::derived::derive as derive_block;
+use domain::derived::{derive as derive_block, derive_lines};
 use ports::{Condition, TableError, Version};
 
 /// Rows that are written in one call, about: a thousand rows of a block cost a fraction of their
@@ -82,13 +82,16 @@ pub(crate) async fn write_rows(cx: &Context, schema: &str, from: u64, to: u64) -
                 batch.extend(rows::derived(&cx.chain, schema, n, &derived));
             }
             // Only a rebuild comes by here.
-            Stored::Cold(stub) => match cold::read(cx, stub).await {
+            Stored::Cold(stub) => match cold::read(cx, stub.clone()).await {
                 Ok(block) => {
                     let derived = derive_block(&block).map_err(ReadError::damaged(n))?;
                     batch.extend(rows::lasting(&cx.chain, schema, &derived));
                 }
-                // Its markers are all that can be known of it.
-                Err(ReadError::Expired { .. }) => {}
+                // The log's own events are all that can be known of it.
+                Err(ReadError::Expired { archive, .. }) => {
+                    let lines = cold::kept_lines(cx, archive, &stub.header).await?;
+                    batch.extend(rows::lasting(&cx.chain, schema, &derive_lines(&stub.header, &lines)));
+                }
                 Err(error) => return Err(error),
             },
         }

@@ -181,12 +181,9 @@ async fn statement(
 /// Walks from the last checkpoint to the head, reading every line in full; the tree there, and the
 /// tiles that grew.
 async fn extend(cx: &Context, previous: Option<&Stored>, head: &Head) -> Result<(Edge, Tiles), SignError> {
-    let start = match previous {
-        Some(p) => checkpoints::edge(cx, &p.checkpoint).await?.map(|(block, edge)| (p, block, edge)),
-        None => None,
-    };
-    let (mut edge, mut next_block, mut hash) = match &start {
-        Some((p, block, edge)) => (edge.clone(), block + 1, p.checkpoint.head_hash),
+    let newest = previous.map_or(0, |p| p.checkpoint.n);
+    let (mut edge, mut next_block, mut hash) = match checkpoints::newest_state(cx, newest).await? {
+        Some((checkpoint, block, edge)) => (edge, block + 1, checkpoint.head_hash),
         None => (Edge::default(), 1, Hash::ZERO),
     };
     let accepted = match previous {

@@ -5,7 +5,7 @@
 
 use crate::Context;
 use crate::blocks::{ReadError, get_block};
-use crate::checkpoints::{self, CheckpointError, Stored};
+use crate::checkpoints::{self, Stored};
 use crate::guard::GuardError;
 use crate::layout::objects;
 use crate::planted::{Bug, planted};
@@ -24,18 +24,7 @@ pub(crate) struct Tiles {
 impl Tiles {
     /// Goes on from the partial tiles of a tree with this edge, if they are there and of that tree.
     pub(crate) async fn load(cx: &Context, edge: &Edge) -> Result<Self, BucketError> {
-        let mut levels = Vec::new();
-        for (level, index, width) in Frontier::widths(edge.size()) {
-            if width == 0 {
-                levels.push(Vec::new());
-                continue;
-            }
-            let tile = Tile { level, index, hashes: vec![Hash::ZERO; width] };
-            let bytes = cx.bucket.get(&objects::tile(&cx.chain, &tile)).await?.unwrap_or_default();
-            let hash = |chunk: &[u8]| Hash(chunk.try_into().expect("chunks of 32"));
-            levels.push(bytes.chunks_exact(32).map(hash).collect());
-        }
-        let frontier = Frontier::of(edge.size(), levels);
+        let frontier = frontier(cx, edge.size()).await?;
         let frontier = (frontier.edge() == *edge).then_some(frontier);
         Ok(Self { frontier })
     }
@@ -59,6 +48,29 @@ impl Tiles {
         put_partial(cx, &frontier).await?;
         put_copy(cx, checkpoint).await
     }
+}
+
+/// What the partial tiles of a tree of this size say, true or not.
+async fn frontier(cx: &Context, size: u64) -> Result<Frontier, BucketError> {
+    let mut levels = Vec::new();
+    for (level, index, width) in Frontier::widths(size) {
+        if width == 0 {
+            levels.push(Vec::new());
+            continue;
+        }
+        let tile = Tile { level, index, hashes: vec![Hash::ZERO; width] };
+        let bytes = cx.bucket.get(&objects::tile(&cx.chain, &tile)).await?.unwrap_or_default();
+        let hash = |chunk: &[u8]| Hash(chunk.try_into().expect("chunks of 32"));
+        levels.push(bytes.chunks_exact(32).map(hash).collect());
+    }
+    Ok(Frontier::of(size, levels))
+}
+
+/// The right edge of the tree that a checkpoint vouches for, as its partial tiles say; none where they
+/// are gone, or of another tree.
+pub(crate) async fn edge_of(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<Edge>, BucketError> {
+    let edge = frontier(cx, checkpoint.head_seq).await?.edge();
+    Ok((edge.size() == checkpoint.head_seq && edge.root() == checkpoint.root_hash).then_some(edge))
 }
 
 async fn put_partial(cx: &Context, frontier: &Frontier) -> Result<(), BucketError> {
@@ -94,7 +106,7 @@ pub(crate) async fn ensure_published(cx: &Context, stored: &Stored) -> Result<()
 async fn publish_from_chain(cx: &Context, checkpoint: &Checkpoint) -> Result<(), GuardError> {
     let (mut tiles, mut edge) = (Tiles { frontier: Some(Frontier::default()) }, Edge::default());
     let mut next_block = 1;
-    if let Some((block, before)) = state_before(cx, checkpoint).await? {
+    if let Some((_, block, before)) = checkpoints::newest_state(cx, checkpoint.n.saturating_sub(1)).await? {
         let loaded = Tiles::load(cx, &before).await?;
         if loaded.frontier.is_some() {
             (tiles, edge, next_block) = (loaded, before, block + 1);
@@ -114,13 +126,4 @@ async fn publish_from_chain(cx: &Context, checkpoint: &Checkpoint) -> Result<(),
         put_partial(cx, &frontier).await?;
     }
     put_copy(cx, checkpoint).await
-}
-
-async fn state_before(cx: &Context, checkpoint: &Checkpoint) -> Result<Option<(u64, Edge)>, GuardError> {
-    let Some(n) = checkpoint.n.checked_sub(1).filter(|n| *n > 0) else { return Ok(None) };
-    match checkpoints::get(cx, n).await {
-        Ok(Some(stored)) => Ok(checkpoints::edge(cx, &stored.checkpoint).await?),
-        Ok(None) | Err(CheckpointError::Damaged { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

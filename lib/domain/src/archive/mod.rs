@@ -5,13 +5,17 @@
 
 mod batch;
 mod faults;
+mod kept;
 mod manifest;
 mod offline;
+mod rebuilt;
 
 pub use batch::{Base, Batch, Unfit};
 pub use faults::faults;
+pub use kept::Kept;
 pub use manifest::{ArchivedBlock, Manifest, TYPE};
 pub use offline::{Found, Offline};
+pub use rebuilt::rebuilt;
 
 use std::fmt;
 
@@ -42,9 +46,9 @@ impl Range {
         format!("{}.manifest.json", self.stem())
     }
 
-    /// Name of the object that holds the headers of its blocks, once the lines have expired.
-    pub fn headers(self) -> String {
-        format!("{}.headers.jsonl", self.stem())
+    /// Name of the object that holds what is kept once the lines have expired.
+    pub fn kept(self) -> String {
+        format!("{}.kept.jsonl", self.stem())
     }
 
     fn stem(self) -> String {

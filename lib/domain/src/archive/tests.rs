@@ -327,7 +327,7 @@ fn a_stub_keeps_the_header_and_knows_its_members() {
 fn names_say_which_events_are_in_an_archive() {
     let range = Range { start: 1, end: 130 };
     assert_eq!(range.object(), "00000000000000000001-00000000000000000130.jsonl.gz");
-    for name in [range.object(), range.manifest(), range.headers()] {
+    for name in [range.object(), range.manifest(), range.kept()] {
         assert_eq!(Range::of_name(&name), Some(range));
     }
     for name in ["", "1-2.jsonl.gz", "00000000000000000002-00000000000000000001.x", "x", &"0".repeat(41)] {

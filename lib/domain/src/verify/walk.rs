@@ -71,6 +71,8 @@ pub struct Walk {
     chain: Option<u64>,
     /// `None` once the tree can no longer be known.
     edge: Option<Edge>,
+    /// A tree that somebody kept, to go on in once a checkpoint says that it is the right one.
+    offered: Option<Edge>,
     /// Whether lines are missing at the end of what was read so far.
     damaged: bool,
     waiting: VecDeque<Pending>,
@@ -112,6 +114,7 @@ impl Walk {
             recorded_at: [b'0'; 24],
             chain: None,
             edge,
+            offered: None,
             damaged: false,
             waiting: VecDeque::new(),
             chained: ChainedState { digest: Some(Hash::ZERO), ..ChainedState::default() },
@@ -367,6 +370,19 @@ impl Walk {
         self.expected_seq.zip(self.before.map(|(stored, _)| stored))
     }
 
+    /// The next checkpoint of the chain's own that the walk will meet, as far as it was handed over.
+    pub fn next_checkpoint(&self) -> Option<&Checkpoint> {
+        let (seq, _) = self.place()?;
+        let next = self.waiting.iter().find(|p| p.anchor.is_none() && p.checkpoint.head_seq >= seq);
+        next.map(|pending| &pending.checkpoint)
+    }
+
+    /// Hands over the tree's right edge at the next checkpoint: where the tree is not known, it is from
+    /// there on, if the checkpoint holds and has this root.
+    pub fn offer(&mut self, edge: Edge) {
+        self.offered = Some(edge);
+    }
+
     /// Goes on in a tree that another walk left there.
     pub fn resume(&mut self, edge: Edge) {
         self.edge = self.expected_seq.is_some_and(|seq| edge.size() + 1 == seq).then_some(edge);
@@ -491,6 +507,10 @@ impl Walk {
             } else if pending.follows && !self.options.ring.is_empty() {
                 self.report.checkpoints_verified += u64::from(pending.anchor.is_none());
                 self.newest_signed = seq;
+                if self.edge.is_none() {
+                    let kept = self.offered.take();
+                    self.edge = kept.filter(|edge| edge.size() == seq && edge.root() == checkpoint.root_hash);
+                }
             }
         }
     }

@@ -24,6 +24,22 @@ pub async fn newest(cx: &Context) -> Result<Option<Stored>, TableError> {
     Ok(before(cx, None, 1).await?.pop())
 }
 
+/// The batch to go on with: the first one that is not finished, else the newest. More than one is
+/// unfinished only in a table that was made anew.
+///
+/// # Errors
+/// The table, or a row that holds no claim.
+pub async fn first_unfinished(cx: &Context) -> Result<Option<Stored>, TableError> {
+    let mut found = newest(cx).await?;
+    while let Some(stored) = found.as_ref().filter(|stored| !stored.claim.is_finished()) {
+        match before(cx, Some(stored.claim.range.start), 1).await?.pop() {
+            Some(before) if !before.claim.is_finished() => found = Some(before),
+            _ => break,
+        }
+    }
+    Ok(found)
+}
+
 /// Batches, newest first, from the one before the batch that starts with `start`.
 ///
 /// # Errors

@@ -4,16 +4,17 @@
 //! expires a batch reads the holds after the batch is marked. One of the two sees the other. A mark can
 //! be taken back until the batch is being deleted, by one conditional write, and then no more.
 
-use super::{ArchiveError, about, claims, place, stuck};
+use super::{ArchiveError, about, claims, fetch, place, stubs, stuck};
 use crate::Context;
 use crate::append::Appender;
 use crate::blocks::{ReadError, get_stored};
-use crate::guard::GuardError;
 use crate::layout::archives::{self, Claim, State, Stored};
 use crate::planted::{Bug, planted};
-use crate::{checkpoints, hold, restore, tiles};
-use domain::archive::Range;
+use crate::{cold, hold, restore};
+use domain::archive::{Kept, Range};
+use domain::block::Block;
 use domain::event::Draft;
+use domain::hash::Hash;
 use domain::time::Timestamp;
 use ports::{Condition, TableError};
 
@@ -36,7 +37,7 @@ pub struct Expiry {
 /// The event that announces it: a pure function of the batch's record.
 pub fn announcement(claim: &Claim) -> Option<Draft> {
     let (State::Deleting(at) | State::Expired(at)) = claim.state else { return None };
-    Some(about(EXPIRED, "expired", claim.range, claim.signed.as_ref()?.manifest, at))
+    Some(about(EXPIRED, "expired", claim.range, claim.signed.as_ref()?.manifest, at, Some(claim.kept?)))
 }
 
 /// Deletes the lines of all batches whose newest event was recorded up to `before`. None is begun after
@@ -85,6 +86,7 @@ pub async fn expire(
 async fn expire_one(cx: &Context, appender: &Appender, mut stored: Stored) -> Result<Option<Claim>, ArchiveError> {
     loop {
         let Stored { claim, version } = stored;
+        let mut kept = claim.kept;
         let state = match claim.state {
             State::Claimed => return Ok(None),
             State::Expired(_) => return Ok(Some(claim)),
@@ -93,27 +95,30 @@ async fn expire_one(cx: &Context, appender: &Appender, mut stored: Stored) -> Re
             // Marked: whoever places a hold from here on is told that it may be too late.
             State::Expiring(_) if !planted(Bug::HoldsAreReadTooEarly) && is_held(cx, claim.range).await? => State::Done,
             // From here on nobody takes it back.
-            State::Expiring(at) => State::Deleting(at),
+            State::Expiring(at) => {
+                kept = Some(Hash::of(&what_is_kept(cx, &claim).await?));
+                State::Deleting(at)
+            }
             State::Deleting(at) => {
                 delete(cx, appender, &claim).await?;
                 State::Expired(at)
             }
         };
-        stored = write(cx, Claim { state, ..claim }, version).await?;
+        stored = write(cx, Claim { state, kept, ..claim }, version).await?;
     }
 }
 
 async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), ArchiveError> {
     let range = claim.range;
-    let event = announcement(claim).ok_or_else(|| stuck(range, "it has no manifest"))?;
+    let event = announcement(claim).ok_or_else(|| stuck(range, "it has no manifest, or nothing is kept of it"))?;
     if !planted(Bug::ExpiresInSilence) {
         appender.append(vec![event]).await?;
     }
-    // Once the lines are gone, their part of the tree can be made from its tiles alone.
-    if let Some(newest) = checkpoints::latest(cx).await.map_err(GuardError::from)? {
-        tiles::ensure_published(cx, &newest).await?;
+    // Once it is there, the lines may be gone already.
+    if cold::kept(cx, claim).await.is_err() {
+        place::put(cx, &range.kept(), &what_is_kept(cx, claim).await?).await?;
+        cold::kept(cx, claim).await?;
     }
-    place::put(cx, &range.headers(), &headers(cx, claim).await?).await?;
     let key = cx.cold.key(&cx.chain, &range.object());
     for (place, bucket) in cx.cold.places() {
         let failed = |error| ArchiveError::Delete { place, key: key.clone(), error };
@@ -132,15 +137,22 @@ async fn is_held(cx: &Context, range: Range) -> Result<bool, ReadError> {
     Ok(holds.iter().any(|hold| hold.released.is_none() && keeps(hold)))
 }
 
-/// The headers of a batch's blocks, a line each: what a table made anew needs of lines that are gone.
-async fn headers(cx: &Context, claim: &Claim) -> Result<Vec<u8>, ArchiveError> {
-    let mut lines = Vec::new();
-    for n in claim.first_block..=claim.last_block {
-        let stored = get_stored(cx, n).await?.ok_or_else(|| stuck(claim.range, format!("block {n} is gone")))?;
-        lines.extend_from_slice(&stored.header().bytes());
-        lines.push(b'\n');
+/// What stays of a batch: a pure function of its lines and its stubs.
+async fn what_is_kept(cx: &Context, claim: &Claim) -> Result<Vec<u8>, ArchiveError> {
+    let range = claim.range;
+    let bytes = claims::manifest_bytes(cx, claim).await?;
+    let bytes = bytes.ok_or_else(|| stuck(range, "the row of its manifest is gone"))?;
+    let manifest = claims::believed(cx, claim, &bytes).map_err(|refusal| stuck(range, refusal.to_string()))?;
+    let object = fetch(cx, &manifest).await?;
+    let mut kept = Kept::default();
+    for place in &manifest.blocks {
+        let gone = || stuck(range, format!("block {} is gone", place.n));
+        let header = get_stored(cx, place.n).await?.ok_or_else(gone)?.header().clone();
+        let body = stubs::members(&object, place).ok_or_else(gone)?;
+        let block = Block { header, body };
+        kept.add(&block.header, &block.lines().map_err(ReadError::damaged(place.n))?);
     }
-    Ok(lines)
+    Ok(kept.bytes())
 }
 
 /// Writes how far a batch is. Whoever is not sure reads: the next run goes on from what is there.

@@ -8,6 +8,7 @@ pub mod check;
 pub mod claims;
 pub mod expire;
 mod place;
+pub mod rebuild;
 pub mod schedule;
 mod stubs;
 
@@ -179,7 +180,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     let last = last_block(cx).await?;
     let mut lost = 0;
     loop {
-        let newest = claims::newest(cx).await?;
+        let newest = claims::first_unfinished(cx).await?;
         let (stored, batch) = match newest {
             Some(stored) if !stored.claim.is_finished() && !planted(Bug::NextBatchBeforeDone) => (stored, None),
             newest => {
@@ -336,6 +337,7 @@ async fn claim(
         by: request.by.clone(),
         state: State::Claimed,
         signed: None,
+        kept: None,
     };
     let condition = if planted(Bug::ClaimIsOverwritten) { Condition::Any } else { Condition::Absent };
     match cx.table.put(&archives::claim(&cx.chain, range.start), claim.to_value(), condition).await {
@@ -490,7 +492,7 @@ async fn announce(cx: &Context, appender: &Appender, claim: &Claim) -> Result<()
 /// The event that names the manifest of a batch: a pure function of its claim.
 pub fn announcement(claim: &Claim) -> Option<Draft> {
     let signed = claim.signed.as_ref()?;
-    let event = about(ARCHIVED, "archived", claim.range, signed.manifest, claim.archived_at);
+    let event = about(ARCHIVED, "archived", claim.range, signed.manifest, claim.archived_at, None);
     Some(match &claim.by {
         Some(by) => event.by(ActorType::User, Some(by.clone())),
         None => event,
@@ -498,14 +500,24 @@ pub fn announcement(claim: &Claim) -> Option<Draft> {
 }
 
 /// An event about the archive of these events.
-pub(crate) fn about(action: &str, name: &str, range: Range, manifest: Hash, at: Timestamp) -> Draft {
+pub(crate) fn about(
+    action: &str,
+    name: &str,
+    range: Range,
+    manifest: Hash,
+    at: Timestamp,
+    kept: Option<Hash>,
+) -> Draft {
     let number = |n| Value::integer(n).expect("a chain has fewer than 2^53 events");
-    let metadata = Object::of([
+    let mut metadata = Object::of([
         ("startSeq", number(range.start)),
         ("endSeq", number(range.end)),
         ("eventCount", number(range.end + 1 - range.start)),
         ("manifestSha256", manifest.to_hex().into()),
     ]);
+    if let Some(kept) = kept {
+        metadata.insert("keptSha256", kept.to_hex().into());
+    }
     Draft::internal(action, format!("{name}:{range}"), at, metadata).expect("the action is one of the log's own")
 }
 

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 8;
 const MAX_TRIES: u32 = 4;
 
 /// The members of a block within the object.
-fn members(object: &[u8], place: &ArchivedBlock) -> Option<Vec<u8>> {
+pub(super) fn members(object: &[u8], place: &ArchivedBlock) -> Option<Vec<u8>> {
     let start = usize::try_from(place.offset).ok()?;
     let end = start.checked_add(usize::try_from(place.length).ok()?)?;
     object.get(start..end).map(<[u8]>::to_vec)

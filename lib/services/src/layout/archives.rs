@@ -63,6 +63,8 @@ pub struct Claim {
     pub state: State,
     /// Once its manifest is signed.
     pub signed: Option<Signed>,
+    /// Once it is being deleted: SHA-256 of the object that holds what is kept.
+    pub kept: Option<Hash>,
 }
 
 impl Claim {
@@ -107,6 +109,7 @@ impl Claim {
             ("state", state.into()),
             ("since", since.map_or(Value::Null, |since| since.to_string().into())),
             ("signed", self.signed.as_ref().map_or(Value::Null, signed)),
+            ("kept", self.kept.map_or(Value::Null, |kept| kept.to_hex().into())),
         ])
         .canonical()
     }
@@ -137,6 +140,10 @@ impl Claim {
             by: object.get("by")?.as_str().map(str::to_owned),
             state,
             signed,
+            kept: match object.get("kept")? {
+                Value::Null => None,
+                kept => Some(Hash::from_hex(kept.as_str()?.as_bytes())?),
+            },
         })
     }
 }

@@ -106,10 +106,12 @@ impl<'a> Archives<'a> {
         // Blocks before this one may have been hot still when the walk came by.
         let is_first = manifest.blocks.first().is_none_or(|first| first.n >= stub.header.n);
         let begins = stub.header.first_seq == range.start && stub.header.prev_hash == manifest.prev_hash;
-        let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest)
-            && (begins || !is_first)
-            && self.names(archive::announcement(&claim)).await?;
-        if !follows {
+        let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest) && (begins || !is_first);
+        let named = self.names(archive::announcement(&claim)).await?;
+        if !named && claim.state == State::Claimed {
+            // In a table that was made anew, after the event that named it was lost.
+            walk.missing(format!("no event names the manifest of events {range} yet; archive again"));
+        } else if !named || !follows {
             walk.archive(Break::of_manifest(range));
         }
         let object = match claim.state {

@@ -155,6 +155,7 @@ pub async fn verify_tiers(
     let feed = Feed { cx, after: String::new(), last: last_checkpoint };
     let last_archived = archived.as_ref().map_or(0, |claim| claim.last_block);
     let mut blocks = Blocks {
+        cx,
         walk,
         feed,
         pool: Pool::new(&options),
@@ -166,9 +167,10 @@ pub async fn verify_tiers(
         oldest_hot: None,
         until: request.until,
         begun: false,
+        behind_stubs: false,
         progress,
     };
-    let stopped = blocks.go(cx, first_block).await?;
+    let stopped = blocks.go(first_block).await?;
     let Blocks { mut walk, mut feed, oldest_hot, .. } = blocks;
     let highest_archived = archived.map(|claim| claim.range.end);
     if let Some(place) = stopped {
@@ -204,6 +206,7 @@ async fn newest_archived(cx: &Context) -> Result<Option<Claim>, TableError> {
 
 /// The walk over the rows of blocks.
 struct Blocks<'a, P> {
+    cx: &'a Context,
     walk: Walk,
     feed: Feed<'a>,
     pool: Pool,
@@ -218,21 +221,23 @@ struct Blocks<'a, P> {
     until: Option<Timestamp>,
     /// Whether an archive was begun: every call gets one further at least.
     begun: bool,
+    /// Whether the last block joined was a stub of which only the header was looked at.
+    behind_stubs: bool,
     progress: P,
 }
 
 impl<P: FnMut(u64, u64)> Blocks<'_, P> {
     /// Joins all of them; where it stopped, if its time was over.
-    async fn go(&mut self, cx: &Context, first_block: u64) -> Result<Option<Place>, VerifyError> {
+    async fn go(&mut self, first_block: u64) -> Result<Option<Place>, VerifyError> {
         let per_partition = rows::blocks_per_partition();
         let mut range = first_block.checked_sub(1).map_or_else(KeyRange::all, |n| KeyRange::after(rows::number(n)));
         for partition in first_block / per_partition..=self.head.block / per_partition {
-            let name = rows::block_partition(&cx.chain, partition);
+            let name = rows::block_partition(&self.cx.chain, partition);
             let mut next = partition * per_partition;
             loop {
                 // Stubs are small.
                 let most = limit(if next < self.last_archived { STUBS } else { PAGE }, 2);
-                let page = cx.table.query(&name, &range, Order::Ascending, most).await?;
+                let page = self.cx.table.query(&name, &range, Order::Ascending, most).await?;
                 let full = page.len() == most;
                 range = page.last().map_or(range, |row| KeyRange::after(row.key.sort.clone()));
                 for row in page {
@@ -256,7 +261,7 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
     }
 
     async fn row(&mut self, n: u64, row: Vec<u8>, first: bool) -> Result<Option<Place>, VerifyError> {
-        let cx = self.feed.cx;
+        let cx = self.cx;
         let stub = match is_stub(&row).then(|| Stored::from_row(&row)) {
             Some(Ok(Stored::Cold(stub))) => stub,
             _ => {
@@ -282,7 +287,7 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
             drain(&mut self.pool, &mut self.walk, &mut self.feed, &mut self.progress, self.head.seq).await?;
             if let (Some(until), Some((seq, prev_hash))) = (self.until, self.walk.place())
                 && self.begun
-                && cx.clock.now() >= until
+                && self.cx.clock.now() >= until
             {
                 return Ok(Some(Place { block: n, seq, prev_hash, edge: self.walk.edge().cloned() }));
             }
@@ -294,12 +299,22 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
                 self.drain().await?;
                 self.feed.up_to(&mut self.walk, stub.header.last_seq()).await?;
                 self.walk.stub(n, &stub.header);
+                self.behind_stubs = true;
             }
         }
         Ok(None)
     }
 
     async fn submit(&mut self, chunk: Chunk) -> Result<(), VerifyError> {
+        if std::mem::take(&mut self.behind_stubs) {
+            // The tree of what was passed over is what the signer of the next checkpoint left.
+            let next = self.walk.next_checkpoint().cloned();
+            if let Some(checkpoint) = next
+                && let Ok(Some((_, edge))) = checkpoints::edge(self.cx, &checkpoint).await
+            {
+                self.walk.offer(edge);
+            }
+        }
         if let Some(run) = self.pool.submit(chunk) {
             join(run, &mut self.walk, &mut self.feed, &mut self.progress, self.head.seq).await?;
         }
