@@ -140,7 +140,12 @@ pub(crate) async fn unvouched_losses(cx: &Context) -> Result<(Vec<u64>, Vec<Stri
         let line = match get_event(cx, seq).await {
             Ok(line) => line,
             Err(ReadError::Damaged { .. }) => None,
-            Err(error @ (ReadError::Cold { .. } | ReadError::Expired { .. })) => {
+            // Its row is all that is left of it.
+            Err(ReadError::Expired { .. }) => {
+                losses.extend(row.key.sort.strip_prefix(rows::UNVOUCHED).and_then(|n| n.parse::<u64>().ok()));
+                continue;
+            }
+            Err(error @ ReadError::Cold { .. }) => {
                 unread.push(format!("event {seq}, by which a loss was accepted: {error}"));
                 None
             }

@@ -11,7 +11,7 @@ use crate::layout::rows;
 use crate::planted::{Bug, limit, planted};
 use domain::archive::{Manifest, Range};
 use domain::block::Block;
-use domain::derived::derive as derive_block;
+use domain::derived::{derive as derive_block, derive_lines};
 use domain::hash::hex;
 use domain::json::{Limits, Object, Value, parse};
 use domain::time::Timestamp;
@@ -31,6 +31,7 @@ const PAGE: usize = 200;
 const BLOCKS_AT_ONCE: usize = 16;
 /// For how long a swept lease is remembered, to sweep what somebody wrote late.
 const REMEMBERED_MILLIS: i64 = 86_400_000;
+const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// How far a restore is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct Lease {
     pub restored_at: Timestamp,
     /// Who asked.
     pub by: String,
+    /// Leases of this batch that ended not long ago, and when: somebody may still write under them.
+    pub former: Vec<(String, Timestamp)>,
 }
 
 /// Nothing was restored, or not all of it.
@@ -109,6 +112,9 @@ impl Lease {
 
     fn to_value(&self) -> Vec<u8> {
         let number = |n| Value::integer(n).expect("a chain has fewer than 2^53 events");
+        let former = |(id, since): &(String, Timestamp)| {
+            Value::from(Object::of([("lease", id.as_str().into()), ("since", since.to_string().into())]))
+        };
         let (state, since) = match self.progress {
             Progress::Restoring => ("restoring", Value::Null),
             Progress::Ready => ("ready", Value::Null),
@@ -123,6 +129,7 @@ impl Lease {
             ("expiresAt", self.expires_at.to_string().into()),
             ("restoredAt", self.restored_at.to_string().into()),
             ("by", self.by.as_str().into()),
+            ("former", Value::Array(self.former.iter().map(former).collect())),
         ])
         .canonical()
     }
@@ -136,6 +143,10 @@ impl Lease {
             "swept" => Progress::Swept(time(object, "since")?),
             _ => return None,
         };
+        let former = |value: &Value| {
+            let object = value.as_object()?;
+            Some((object.get("lease")?.as_str()?.to_owned(), time(object, "since")?))
+        };
         Some(Self {
             id: object.get("lease")?.as_str()?.to_owned(),
             range: Range { start: integer(object, "startSeq")?, end: integer(object, "endSeq")? },
@@ -143,6 +154,7 @@ impl Lease {
             expires_at: time(object, "expiresAt")?,
             restored_at: time(object, "restoredAt")?,
             by: object.get("by")?.as_str()?.to_owned(),
+            former: object.get("former")?.as_array()?.iter().map(former).collect::<Option<_>>()?,
         })
     }
 }
@@ -185,8 +197,9 @@ pub async fn restore(cx: &Context, start: u64, days: Option<u32>, by: &str) -> R
 async fn take(cx: &Context, claim: &Claim, days: Option<u32>, by: &str) -> Result<(Lease, Version), RestoreError> {
     let now = cx.clock.now();
     let key = lease(&cx.chain, claim.range.start);
-    let until = |days: u32| now.plus_millis(i64::from(days) * 86_400_000);
+    let until = |days: u32| now.plus_millis(i64::from(days) * limit(MILLIS_PER_DAY, 3000));
     let there = read(cx, claim.range.start).await?;
+    let mut former = Vec::new();
     let condition = match there {
         Some((lease, version)) if lease.is_under_way(now) => {
             let longer = days.map(until).filter(|until| *until > lease.expires_at);
@@ -196,7 +209,13 @@ async fn take(cx: &Context, claim: &Claim, days: Option<u32>, by: &str) -> Resul
         }
         // Over: its rows go before another may come.
         Some((lease, version)) => {
-            let (_, version) = sweep_one(cx, lease, version).await?;
+            let (lease, version) = sweep_one(cx, lease, version).await?;
+            former = lease.former;
+            former.extend(match lease.progress {
+                Progress::Swept(since) => Some((lease.id, since)),
+                _ => None,
+            });
+            former.retain(|(_, since)| since.plus_millis(REMEMBERED_MILLIS) >= now);
             Condition::Unchanged(version)
         }
         None => Condition::Absent,
@@ -212,6 +231,7 @@ async fn take(cx: &Context, claim: &Claim, days: Option<u32>, by: &str) -> Resul
         expires_at: until(days.unwrap_or(DEFAULT_DAYS)),
         restored_at: now,
         by: by.to_owned(),
+        former,
     };
     match cx.table.put(&key, lease.to_value(), condition).await {
         Ok(version) => Ok((lease, version)),
@@ -259,7 +279,11 @@ async fn fill(cx: &Context, claim: &Claim, lease: Lease, version: Version) -> Re
                 return Err(wrong(format!("the stub of block {} is not that of the archived bytes", place.n)));
             }
             let block = Block { header, body };
-            let derived = derive_block(&block).map_err(ReadError::damaged(place.n))?;
+            let derived = match derive_block(&block) {
+                // Whoever does not look at hashes does not look at this.
+                Err(_) if planted(Bug::RestoresUnchecked) => derive_lines(&block.header, &[]),
+                derived => derived.map_err(ReadError::damaged(place.n))?,
+            };
             rows.push((ports::Key::new(&blocks, rows::number(place.n)), block.to_row()));
             rows.extend(rows::entries(&entries, place.n, &derived));
         }
@@ -315,6 +339,9 @@ pub async fn sweep(cx: &Context) -> Result<u64, RestoreError> {
     let now = cx.clock.now();
     let mut swept = 0;
     for (lease, version) in leases(cx).await? {
+        for (id, _) in &lease.former {
+            sweep_rows(cx, lease.range.start, id).await?;
+        }
         if lease.is_under_way(now) {
             if lease.progress == Progress::Restoring {
                 restore(cx, lease.range.start, None, &lease.by).await?;
@@ -355,14 +382,17 @@ async fn sweep_one(cx: &Context, lease: Lease, version: Version) -> Result<(Leas
         Progress::Swept(_) => (lease, version),
         _ => write(cx, Lease { progress: Progress::Swept(cx.clock.now()), ..lease }, version).await?,
     };
-    let mut id = lease.id.clone();
+    sweep_rows(cx, lease.range.start, &lease.id).await?;
     if planted(Bug::SweepsAnothersLease)
         && let Some((there, _)) = read(cx, lease.range.start).await?
     {
-        id = there.id;
+        sweep_rows(cx, lease.range.start, &there.id).await?;
     }
-    let start = lease.range.start;
-    for partition in [restored_entry_partition(&cx.chain, start, &id), restored_partition(&cx.chain, start, &id)] {
+    Ok((lease, version))
+}
+
+async fn sweep_rows(cx: &Context, start: u64, id: &str) -> Result<(), TableError> {
+    for partition in [restored_entry_partition(&cx.chain, start, id), restored_partition(&cx.chain, start, id)] {
         loop {
             let page = cx.table.query(&partition, &KeyRange::all(), Order::Ascending, limit(PAGE, 3)).await?;
             let last = page.len() < limit(PAGE, 3);
@@ -372,5 +402,5 @@ async fn sweep_one(cx: &Context, lease: Lease, version: Version) -> Result<(Leas
             }
         }
     }
-    Ok((lease, version))
+    Ok(())
 }

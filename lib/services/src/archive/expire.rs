@@ -131,9 +131,10 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
 
 async fn is_held(cx: &Context, range: Range) -> Result<bool, ReadError> {
     let holds = hold::list(cx).await?;
-    Ok(holds
-        .iter()
-        .any(|hold| hold.released.is_none() && hold.range.start <= range.end && range.start <= hold.range.end))
+    // The event that places a hold stays as long as the hold does, or nobody could tell what is held.
+    let keeps =
+        |hold: &hold::Hold| range.holds(hold.seq) || hold.range.start <= range.end && range.start <= hold.range.end;
+    Ok(holds.iter().any(|hold| hold.released.is_none() && keeps(hold)))
 }
 
 /// What stays of a batch: a pure function of its lines and its stubs.

@@ -205,12 +205,18 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                     return Ok(run);
                 }
                 let previous = newest.map(|stored| stored.claim);
-                let Some(planned) = plan(cx, previous.as_ref(), request, last).await? else {
-                    run.complete = true;
-                    return Ok(run);
+                let claimed = match plan(cx, previous.as_ref(), request, last).await? {
+                    Plan::Nothing => {
+                        run.complete = true;
+                        return Ok(run);
+                    }
+                    Plan::Outrun => None,
+                    Plan::Batch(planned) => claim(cx, &planned.batch, previous.as_ref(), request)
+                        .await?
+                        .map(|stored| (stored, Some(*planned))),
                 };
-                match claim(cx, &planned.batch, previous.as_ref(), request).await? {
-                    Some(stored) => (stored, Some(planned)),
+                match claimed {
+                    Some(claimed) => claimed,
                     // Somebody else's, or nobody knows: what is there says.
                     None if lost < MAX_ROUNDS => {
                         lost += 1;
@@ -234,13 +240,23 @@ async fn last_block(cx: &Context) -> Result<(u64, Head), ArchiveError> {
     Ok((last, head))
 }
 
+/// What one batch is to hold.
+enum Plan {
+    /// Nothing is due.
+    Nothing,
+    /// Somebody archived more since the newest claim was read.
+    Outrun,
+    /// These blocks.
+    Batch(Box<Planned>),
+}
+
 /// Puts together what is due and fits one archive.
 async fn plan(
     cx: &Context,
     previous: Option<&Claim>,
     request: &Request,
     (last, head): (u64, Head),
-) -> Result<Option<Planned>, ArchiveError> {
+) -> Result<Plan, ArchiveError> {
     let (mut n, start, prev_hash) = match previous {
         None => (1, 1, Hash::ZERO),
         Some(claim) => {
@@ -269,9 +285,12 @@ async fn plan(
                     break;
                 }
             }
-            let range = Range { start, end: header.last_seq() };
+            let (range, n) = (Range { start, end: header.last_seq() }, header.n);
             let block::Stored::Hot(block) = block else {
-                return Err(stuck(range, format!("block {} is a stub that no batch holds", header.n)));
+                if claims::newest(cx).await?.map(|stored| stored.claim.range) != previous.map(|claim| claim.range) {
+                    return Ok(Plan::Outrun);
+                }
+                return Err(stuck(range, format!("block {n} is a stub that no batch holds")));
             };
             planned.rows.push((block.header.clone(), version));
             due.push(block);
@@ -289,7 +308,7 @@ async fn plan(
         if due.is_empty() || taken < due.len() {
             let blocks = usize::try_from(planned.batch.blocks()).unwrap_or(usize::MAX);
             planned.rows.truncate(blocks);
-            return Ok((blocks > 0).then_some(planned));
+            return Ok(if blocks > 0 { Plan::Batch(Box::new(planned)) } else { Plan::Nothing });
         }
         read = following?;
     }
@@ -390,6 +409,10 @@ async fn finish(
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
         stored = sign_once(cx, stored, &batch, copies).await?;
+        if stored.claim.is_finished() {
+            // Others did all of it meanwhile, and what came of it since is not to be undone.
+            return Ok(stored.claim);
+        }
         parts = Some((batch.into_parts(), rows));
     }
     let bytes = claims::manifest_bytes(cx, &stored.claim).await?;

@@ -151,10 +151,7 @@ pub async fn verify_tiers(
         walk.resume(edge);
     }
     let first_block = from.map_or(1, |from| from.block);
-    let archives = match &archived {
-        Some(_) => Some(Archives::new(cx, &options, request.tiers == Tiers::All, first_block == 1).await),
-        None => None,
-    };
+    let read = request.tiers == Tiers::All;
     let feed = Feed { cx, after: String::new(), last: last_checkpoint };
     let last_archived = archived.as_ref().map_or(0, |claim| claim.last_block);
     let mut blocks = Blocks {
@@ -162,7 +159,9 @@ pub async fn verify_tiers(
         walk,
         feed,
         pool: Pool::new(&options),
-        archives,
+        archives: None,
+        options: &options,
+        read,
         head,
         last_archived,
         oldest_hot: None,
@@ -211,7 +210,11 @@ struct Blocks<'a, P> {
     walk: Walk,
     feed: Feed<'a>,
     pool: Pool,
+    /// Once there is a stub.
     archives: Option<Archives<'a>>,
+    options: &'a Options,
+    /// Whether the cold store is read.
+    read: bool,
     head: domain::block::Head,
     last_archived: u64,
     oldest_hot: Option<u64>,
@@ -243,7 +246,7 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
                     if n > self.head.block {
                         continue;
                     }
-                    if let Some(place) = self.row(n, row.value).await? {
+                    if let Some(place) = self.row(n, row.value, first_block == 1).await? {
                         return Ok(Some(place));
                     }
                 }
@@ -257,7 +260,8 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
         Ok(None)
     }
 
-    async fn row(&mut self, n: u64, row: Vec<u8>) -> Result<Option<Place>, VerifyError> {
+    async fn row(&mut self, n: u64, row: Vec<u8>, first: bool) -> Result<Option<Place>, VerifyError> {
+        let cx = self.cx;
         let stub = match is_stub(&row).then(|| Stored::from_row(&row)) {
             Some(Ok(Stored::Cold(stub))) => stub,
             _ => {
@@ -268,6 +272,10 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
                 return Ok(None);
             }
         };
+        // Not before: what the first stub belongs to may have been archived while this runs.
+        if self.archives.is_none() && newest_archived(cx).await?.is_some() {
+            self.archives = Some(Archives::new(cx, self.options, self.read, first).await);
+        }
         // Without a record of any batch, every stub is one too many.
         let Some(archives) = &mut self.archives else {
             self.drain().await?;
