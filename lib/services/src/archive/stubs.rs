@@ -1,6 +1,7 @@
 //! The end of a batch: stubs instead of blocks, and no entries for them.
 
-use super::{ArchiveError, stuck};
+use super::ArchiveError;
+use super::error::stuck;
 use crate::Context;
 use crate::blocks::{ReadError, get_stored};
 use crate::layout::rows::{self, SCHEMA};
