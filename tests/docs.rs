@@ -93,8 +93,14 @@ fn the_cli_page_names_every_command_and_setting() {
     for command in commands {
         assert!(page.contains(&format!("| `{command}")), "docs/cli.md does not explain {command}");
     }
-    let settings =
-        read("lib/installation/src/settings.rs") + &read("lib/cli/src/target.rs") + &read("lib/cli/src/commands/up.rs");
+    let settings = [
+        "lib/installation/src/settings.rs",
+        "lib/installation/src/settings/cold.rs",
+        "lib/cli/src/target.rs",
+        "lib/cli/src/commands/up.rs",
+    ]
+    .map(read)
+    .concat();
     let names = settings.split('"').filter(|word| {
         word.len() > 6 && word.contains('_') && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
     });

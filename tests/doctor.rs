@@ -220,12 +220,13 @@ async fn a_clock_that_is_far_off_is_refused() {
     }
 }
 
-struct BadBucket(MemoryBucket);
+/// A bucket that keeps nothing as it was put, or one that lets nobody delete.
+struct BadBucket(MemoryBucket, bool);
 
 #[async_trait]
 impl Bucket for BadBucket {
     async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BucketError> {
-        self.0.put(key, &[bytes, b"\r\n"].concat()).await
+        self.0.put(key, &[bytes, if self.1 { b"" } else { b"\r\n" }].concat()).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
@@ -240,24 +241,40 @@ impl Bucket for BadBucket {
         self.0.head(key).await
     }
 
-    async fn list(&self, prefix: &str, _: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, BucketError> {
-        self.0.list(prefix, None, limit).await
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, BucketError> {
+        self.0.list(prefix, after.filter(|_| self.1), limit).await
     }
 
     async fn delete(&self, _: &str) -> Result<(), BucketError> {
-        Ok(())
+        if self.1 { Err(BucketError::Rejected("COLD: it is locked".to_owned())) } else { Ok(()) }
     }
 }
 
 #[tokio::test]
 async fn buckets_are_told_apart() {
+    let of = async |bucket: &dyn Bucket, lock: Option<&'static str>| {
+        let subject = ::doctor::BucketSubject { setting: "COLD", first: bucket, second: bucket, lock };
+        ::doctor::bucket(subject, "t").await
+    };
     let good = MemoryBucket::default();
-    assert_eq!(complaints(&::doctor::bucket(&good, &good, "t").await), Vec::<String>::new());
+    assert_eq!(complaints(&of(&good, None).await), Vec::<String>::new());
     assert_eq!(good.list("_probe/", None, 9).await, Ok(Vec::new()));
-    let bad = BadBucket(MemoryBucket::default());
-    let found = complaints(&::doctor::bucket(&bad, &bad, "t").await);
+    let bad = BadBucket(MemoryBucket::default(), false);
+    let findings = of(&bad, None).await;
+    assert!(findings[0].mend.ends_with("choose another COLD"), "{findings:?}");
+    let found = complaints(&findings);
     let checks: Vec<&str> = found.iter().map(|line| line.split(':').next().unwrap()).collect();
     assert_eq!(checks, ["put and get", "head", "list", "delete"]);
+    // A lock is there if a delete is refused.
+    let locked = BadBucket(MemoryBucket::default(), true);
+    assert_eq!(complaints(&of(&locked, Some("COLD_LOCK")).await), Vec::<String>::new());
+    assert_eq!(complaints(&of(&locked, None).await), ["delete: COLD: it is locked"]);
+    for deletes in [&good as &dyn Bucket, &bad] {
+        let findings = of(deletes, Some("COLD_LOCK")).await;
+        let lock = findings.iter().find(|finding| finding.check == "locked").unwrap();
+        assert_eq!(lock.verdict, Verdict::Unfit, "{findings:?}");
+        assert!(lock.mend.contains("choose another COLD, or take COLD_LOCK off"), "{lock:?}");
+    }
 }
 
 /// A queue that cannot tell one odd character from another.

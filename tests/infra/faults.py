@@ -73,6 +73,34 @@ def unlocked(resources):
     del resources["Bucket"]["Properties"]["ObjectLockEnabled"]
 
 
+def unlocked_by_default(resources):
+    del resources["Bucket"]["Properties"]["ObjectLockConfiguration"]
+
+
+def cold_unlocked(resources):
+    del resources["ColdBucket"]["Properties"]["ObjectLockEnabled"]
+
+
+def cold_without_tls(resources):
+    del resources["ColdBucketPolicy"]
+
+
+def may_delete_manifests(resources):
+    statement = statements(resources, "SignCheckpointRole")[-1]
+    statement["Action"] = ["s3:DeleteObjectVersion"]
+    statement["Resource"] = {"Fn::Sub": "${ColdBucket.Arn}/audit/${AuditChain}/*"}
+
+
+def may_lock_elsewhere(resources):
+    statement = statements(resources, "SignCheckpointRole")[-1]
+    statement["Action"] = {"Fn::If": ["ColdLocked", ["s3:PutObject", "s3:PutObjectRetention"], ["s3:PutObject"]]}
+
+
+def may_delete_archive_rows(resources):
+    denied = next(one for one in statements(resources, "AppendEventsRole") if one["Effect"] == "Deny")
+    denied["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"].remove("archive#*")
+
+
 def unversioned(resources):
     resources["Bucket"]["Properties"]["VersioningConfiguration"]["Status"] = "Suspended"
 
@@ -136,7 +164,13 @@ FAULTS = [
     (no_failures_reported, "AppendEventsMessages: takes a failed batch for served"),
     (no_bound_on_writers, "AppendEventsMessages: lets too many write"),
     (queue_without_tls, "EventsQueue: takes requests without TLS"),
-    (unlocked, "Bucket: is not locked"),
+    (unlocked, "Bucket: cannot be locked"),
+    (unlocked_by_default, "Bucket: is not locked"),
+    (cold_unlocked, "ColdBucket: cannot be locked"),
+    (cold_without_tls, "ColdBucket: takes requests without TLS"),
+    (may_delete_manifests, "SignCheckpointRole: allows `s3:DeleteObjectVersion`"),
+    (may_lock_elsewhere, "SignCheckpointRole: allows `s3:PutObjectRetention`"),
+    (may_delete_archive_rows, "AppendEventsRole: may delete rows of the log: deny it for archive#*"),
     (unversioned, "Bucket: overwrites"),
     (bucket_not_retained, "Bucket: goes with its stack"),
     (bucket_without_tls, "Bucket: takes requests without TLS"),

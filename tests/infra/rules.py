@@ -6,6 +6,14 @@ FOURTEEN_DAYS = 14 * 24 * 3600
 # No disk to read log files from: xtask's template.rs says when that changes.
 LEFT_OUT = {"tail-ocis"}
 FORBIDDEN = re.compile("s3:(Delete|Bypass|PutObjectRetention|PutObjectLegalHold|PutBucket|PutLifecycle)")
+# Archives are locked as they are put, and their lines deleted when they have expired; their manifests never.
+OF_ARCHIVES = {
+    "s3:PutObjectRetention": r"\$\{ColdBucket\.Arn\}/[^*]+/\*",
+    "s3:DeleteObject": r"\$\{ColdBucket\.Arn\}/[^*]+/\*\.jsonl\.gz",
+    "s3:DeleteObjectVersion": r"\$\{ColdBucket\.Arn\}/[^*]+/\*\.jsonl\.gz",
+}
+# What no row of which may go.
+STAY = {"chain#*", "checkpoint#*", "archive#*", "manifest#*"}
 
 
 class Stack:
@@ -98,16 +106,38 @@ def nothing_is_allowed_by_a_star(stack):
             continue
         if "NotAction" in statement or "NotResource" in statement:
             yield name, "allows all but something: name actions and resources"
-        for action in listed(statement.get("Action")):
+        resources = [text(one) for one in listed(statement.get("Resource"))]
+        for action in either(statement.get("Action")):
             if "*" in action:
                 yield name, f"allows `{action}`: name each action"
-            if FORBIDDEN.match(action):
+            only = OF_ARCHIVES.get(action)
+            if FORBIDDEN.match(action) and not (only and all(re.fullmatch(only, one) for one in resources)):
                 yield name, f"allows `{action}`: nobody takes objects or locks away"
-        for resource in map(text, listed(statement.get("Resource"))):
-            # Objects can only be named by a prefix; it has to be one.
-            prefix = re.fullmatch(r"\$\{\w+\.Arn\}/[^*]+/\*", resource)
+        for resource in resources:
+            # Objects can only be named by a prefix, and by how they end; it has to be one.
+            prefix = re.fullmatch(r"\$\{\w+\.Arn\}/[^*]+/\*(\.jsonl\.gz)?", resource)
             if "*" in resource and not prefix:
                 yield name, f"allows on `{resource}`: name the resource, or a prefix of its objects"
+
+
+def either(actions):
+    """Actions, those of both sides where a condition decides."""
+    if isinstance(actions, dict):
+        return [one for side in actions["Fn::If"][1:] for one in either(side)]
+    return listed(actions)
+
+
+def what_is_written_once_stays(stack):
+    for name, one in stack.resources.items():
+        if one["Type"] != "AWS::IAM::Role":
+            continue
+        statements = [statement for role, statement in stack.statements() if role == name]
+        deletes = any("dynamodb:DeleteItem" in either(s["Action"]) for s in statements if s["Effect"] == "Allow")
+        kept = set()
+        for statement in [s for s in statements if s["Effect"] == "Deny" and "dynamodb:DeleteItem" in either(s["Action"])]:
+            kept |= set(statement["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"])
+        if deletes and not STAY <= kept:
+            yield name, f"may delete rows of the log: deny it for {', '.join(sorted(STAY - kept))}"
 
 
 def no_partition_is_written_out(stack):
@@ -184,8 +214,9 @@ def the_bucket_keeps_everything(stack):
         for holds, remedy in [
             (is_retained(one), "goes with its stack: set DeletionPolicy and UpdateReplacePolicy Retain"),
             (properties.get("VersioningConfiguration", {}).get("Status") == "Enabled", "overwrites: enable versioning"),
-            (properties.get("ObjectLockEnabled") is True and "Mode" in rule and "Days" in rule,
-             "is not locked: set ObjectLockEnabled and a DefaultRetention"),
+            (properties.get("ObjectLockEnabled") is True, "cannot be locked: set ObjectLockEnabled"),
+            # Archives are locked one by one, since their lines may expire.
+            (name == "ColdBucket" or "Mode" in rule and "Days" in rule, "is not locked: set a DefaultRetention"),
             (list(blocked.values()).count(True) == 4, "can be made public: set all of PublicAccessBlockConfiguration"),
             ("BucketEncryption" in properties, "is not encrypted: set BucketEncryption"),
             (any("AbortIncompleteMultipartUpload" in rule for rule in rules), "keeps unfinished uploads: abort them by a rule"),
@@ -210,7 +241,7 @@ def the_table_can_be_restored(stack):
 
 RULES = [
     every_function_is_there, functions_are_as_the_platform_wants, every_function_has_its_own_role,
-    nothing_is_allowed_by_a_star, no_partition_is_written_out, secrets_are_references, queues_keep_what_fails,
+    nothing_is_allowed_by_a_star, what_is_written_once_stays, no_partition_is_written_out, secrets_are_references, queues_keep_what_fails,
     batches_say_what_failed, ticks_are_bounded, the_bucket_keeps_everything, the_table_can_be_restored,
 ]
 

@@ -43,6 +43,7 @@ osd_pool_default_pg_autoscale_mode = off
 osd_crush_chooseleaf_type = 0
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
+mon_data_avail_crit = 1
 osd_objectstore = memstore
 memstore_device_bytes = 2147483648
 osd_class_dir = $(dirname "$(find /usr/lib -name libcls_rgw.so | head -1)")

@@ -149,7 +149,7 @@ pub(crate) fn deepest(error: &(dyn Error + 'static)) -> String {
 /// The longest answer that is repeated to a person.
 const SAID: usize = 300;
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SAID).collect()
 }
 

@@ -20,8 +20,8 @@ mod sqs;
 pub use dynamodb::DynamoTable;
 #[cfg(feature = "kms")]
 pub use kms::KmsSigner;
-pub use place::UrlError;
+pub use place::{SettingNames, UrlError};
 #[cfg(feature = "s3")]
-pub use s3::{S3Bucket, S3Table};
+pub use s3::{Access, S3Bucket, S3Table, StaticKeys};
 #[cfg(feature = "sqs")]
 pub use sqs::SqsQueue;

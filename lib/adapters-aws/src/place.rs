@@ -13,11 +13,31 @@ pub struct UrlError {
     pub problem: String,
 }
 
+/// What a line for a person calls the settings that may have to be mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettingNames {
+    /// Where the credentials come from: `A and B`.
+    pub credentials: &'static str,
+    /// What asks for encryption by the store.
+    pub encryption: &'static str,
+    /// What asks for object lock.
+    pub lock: &'static str,
+}
+
+impl Default for SettingNames {
+    /// The variables of AWS tools, and the parameters of a URL.
+    fn default() -> Self {
+        Self { credentials: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", encryption: "`sse=`", lock: "`lock=`" }
+    }
+}
+
 /// Where a store is: its name, and the service that has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// The setting that the URL came from.
     pub(crate) setting: &'static str,
+    /// What else may have to be mended.
+    pub(crate) names: SettingNames,
     /// What stands between the scheme and the parameters, slashes and all.
     pub(crate) name: String,
     /// `SCHEME://HOST` of the service; `None` is AWS itself, which the SDK finds by the region.
@@ -69,7 +89,7 @@ impl Place {
         if region.is_empty() || !region.bytes().all(letter) {
             return Err(wrong(format!("`region={}` is not the name of a region", region.escape_debug())));
         }
-        Ok(Self { setting, name: name.to_owned(), endpoint, region, parameters })
+        Ok(Self { setting, names: SettingNames::default(), name: name.to_owned(), endpoint, region, parameters })
     }
 
     /// A parameter as it was given.

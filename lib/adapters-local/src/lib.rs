@@ -11,7 +11,6 @@ mod ids;
 mod key_signer;
 mod memory;
 mod memory_log;
-#[cfg(feature = "sqlite")]
 mod own_thread;
 #[cfg(feature = "sqlite")]
 mod sqlite;

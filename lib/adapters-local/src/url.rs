@@ -71,14 +71,21 @@ pub fn table_as(url: &str, opening: Opening) -> Result<Arc<dyn Table>, UrlError>
 /// # Errors
 /// An unknown scheme, or a directory that cannot be used.
 pub fn bucket(url: &str) -> Result<Arc<dyn Bucket>, UrlError> {
-    const SETTING: &str = "BUCKET_URL";
+    bucket_of("BUCKET_URL", url)
+}
+
+/// The same for the URL of another setting.
+///
+/// # Errors
+/// As [`bucket`].
+pub fn bucket_of(setting: &'static str, url: &str) -> Result<Arc<dyn Bucket>, UrlError> {
     const KNOWN: &str = "file:DIR";
-    match split(SETTING, url, KNOWN)? {
+    match split(setting, url, KNOWN)? {
         ("file", path) => DirectoryBucket::open(Path::new(path))
             .map(|bucket| Arc::new(bucket) as Arc<dyn Bucket>)
-            .map_err(|error| UrlError::Directory { setting: SETTING, path: path.into(), reason: error.to_string() }),
+            .map_err(|error| UrlError::Directory { setting, path: path.into(), reason: error.to_string() }),
         ("memory", _) => Ok(Arc::new(MemoryBucket::default())),
-        (scheme, _) => Err(UrlError::Scheme { setting: SETTING, scheme: scheme.to_owned(), known: KNOWN }),
+        (scheme, _) => Err(UrlError::Scheme { setting, scheme: scheme.to_owned(), known: KNOWN }),
     }
 }
 

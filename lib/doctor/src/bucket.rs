@@ -6,10 +6,23 @@ use ports::{Bucket, BucketError, Finding};
 /// Bytes of the object: small, since where objects are locked it stays.
 const SIZE: usize = 4_000;
 
+/// What is asked of whom.
+#[derive(Clone, Copy)]
+pub struct BucketSubject<'b> {
+    /// The setting that names it.
+    pub setting: &'static str,
+    /// One connection to it.
+    pub first: &'b dyn Bucket,
+    /// Another one.
+    pub second: &'b dyn Bucket,
+    /// The setting that has objects locked, where they are: then a delete has to be refused.
+    pub lock: Option<&'static str>,
+}
+
 /// Everything. `token` names this run.
-pub async fn bucket(first: &dyn Bucket, second: &dyn Bucket, token: &str) -> Vec<Finding> {
+pub async fn bucket(subject: BucketSubject<'_>, token: &str) -> Vec<Finding> {
     let prefix = format!("_probe/{token}");
-    match trip(first, second, &prefix).await {
+    match trip(subject, &prefix).await {
         Ok(findings) => findings,
         Err((check, error)) => vec![Finding::unfit(check, error.to_string(), "mend that, and ask again")],
     }
@@ -17,7 +30,8 @@ pub async fn bucket(first: &dyn Bucket, second: &dyn Bucket, token: &str) -> Vec
 
 type Trip<T> = Result<T, (&'static str, BucketError)>;
 
-async fn trip(first: &dyn Bucket, second: &dyn Bucket, prefix: &str) -> Trip<Vec<Finding>> {
+async fn trip(subject: BucketSubject<'_>, prefix: &str) -> Trip<Vec<Finding>> {
+    let BucketSubject { setting, first, second, lock } = subject;
     let at = |check: &'static str| move |error| (check, error);
     let key = |name: &str| format!("{prefix}/{name}");
     let bytes: Vec<u8> = (0..=255).cycle().take(SIZE).collect();
@@ -29,13 +43,33 @@ async fn trip(first: &dyn Bucket, second: &dyn Bucket, prefix: &str) -> Trip<Vec
     let head = second.head(&key("b")).await.map_err(at("head"))?;
     let listed = second.list(&key(""), None, 10).await.map_err(at("list"))?;
     let behind = second.list(&key(""), Some(&key("a-1")), 10).await.map_err(at("list"))?;
+    let mut refused = None;
     for name in ["a-1", "b"] {
-        first.delete(&key(name)).await.map_err(at("delete"))?;
+        match first.delete(&key(name)).await {
+            Err(BucketError::Rejected(why)) => refused = Some(why),
+            outcome => outcome.map_err(at("delete"))?,
+        }
     }
-    let gone = second.get(&key("b")).await.map_err(at("delete"))?;
+    let left = second.get(&key("b")).await.map_err(at("delete"))?;
     let missing = second.head(&key("none")).await.map_err(at("head"))?;
     let keys = |listed: &[ports::ObjectMeta]| listed.iter().map(|meta| meta.key.clone()).collect::<Vec<_>>();
-    Ok([
+    let deleting = match (lock, refused) {
+        (None, None) => judge(setting, "delete", left.is_none(), "a deleted object is gone at once"),
+        // The bucket may lock by itself; all that is ever deleted are archives that have expired.
+        (None, Some(why)) => {
+            let mend = "right where the bucket locks by itself; else let this program delete what it puts";
+            Finding::lacks("delete", why, mend)
+        }
+        (Some(_), Some(_)) if left.is_some() => {
+            Finding::good("locked", "an object that is locked is not deleted, and stays readable")
+        }
+        (Some(lock), _) => Finding::unfit(
+            "locked",
+            "an object was deleted that should be locked: this store takes a lock and does not keep it",
+            format!("choose another {setting}, or take {lock} off and trust in who may delete"),
+        ),
+    };
+    let mut findings: Vec<Finding> = [
         (
             "put and get",
             whole.as_deref() == Some(&bytes[..]),
@@ -52,17 +86,18 @@ async fn trip(first: &dyn Bucket, second: &dyn Bucket, prefix: &str) -> Trip<Vec
             keys(&listed) == [key("a-1"), key("b")] && keys(&behind) == [key("b")],
             "objects are listed in order, and from a place on",
         ),
-        ("delete", gone.is_none(), "a deleted object is gone at once"),
     ]
-    .map(|(check, right, sentence)| judge(check, right, sentence))
-    .into())
+    .map(|(check, right, sentence)| judge(setting, check, right, sentence))
+    .into();
+    findings.push(deleting);
+    Ok(findings)
 }
 
-fn judge(check: &'static str, right: bool, sentence: &str) -> Finding {
+fn judge(setting: &str, check: &'static str, right: bool, sentence: &str) -> Finding {
     if right {
         Finding::good(check, sentence)
     } else {
-        let mend = "this store is not what the S3 API promises: choose another BUCKET_URL";
+        let mend = format!("this store is not what the S3 API promises: choose another {setting}");
         Finding::unfit(check, format!("it does not hold that {sentence}"), mend)
     }
 }

@@ -14,7 +14,7 @@ mod signer;
 mod table;
 
 pub use admission::Admission;
-pub use bucket::bucket;
+pub use bucket::{BucketSubject, bucket};
 pub use clock::{MAX_SKEW_MILLIS, clock};
 pub use queue::queue;
 pub use report::{Report, Section, word};

@@ -20,6 +20,27 @@ pub struct Ingest {
     pub ocis_extra: ExtraActions,
 }
 
+/// When what becomes cold, and for how long archives are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archiving {
+    /// Whether the archiver runs by itself.
+    pub enabled: bool,
+    /// The hour, 0 to 23 in UTC, in which it runs once a day.
+    pub run_hour_utc: u32,
+    /// Blocks stay in the table for so many days.
+    pub hot_retention_days: u32,
+    /// Every archive is read again and checked within so many days.
+    pub verify_days: u32,
+    /// The lines of an archive are deleted after so many days; `None` keeps them for ever.
+    pub cold_retention_days: Option<u32>,
+}
+
+impl Default for Archiving {
+    fn default() -> Self {
+        Self { enabled: false, run_hour_utc: 3, hot_retention_days: 90, verify_days: 30, cold_retention_days: None }
+    }
+}
+
 /// Everything that a function may reach.
 #[derive(Clone)]
 pub struct Hub {
@@ -27,6 +48,8 @@ pub struct Hub {
     pub cx: Context,
     /// What is listened to.
     pub ingest: Ingest,
+    /// What is archived when.
+    pub archiving: Archiving,
     /// Whose tokens are taken.
     pub tokens: Arc<Verifier>,
     /// Made at first use: it remembers what it saw of the chain.
@@ -36,7 +59,13 @@ pub struct Hub {
 impl Hub {
     /// A hub whose functions may do everything.
     pub fn new(cx: Context, ingest: Ingest, tokens: Verifier) -> Self {
-        Self { cx, ingest, tokens: Arc::new(tokens), appender: Arc::default() }
+        Self { cx, ingest, archiving: Archiving::default(), tokens: Arc::new(tokens), appender: Arc::default() }
+    }
+
+    /// The same with other times of archiving.
+    #[must_use]
+    pub fn with_archiving(self, archiving: Archiving) -> Self {
+        Self { archiving, ..self }
     }
 
     /// This process's appender.
@@ -90,6 +119,7 @@ impl Hub {
         Self {
             cx,
             ingest: Ingest { ocis_log, ..self.ingest.clone() },
+            archiving: self.archiving,
             tokens: Arc::clone(&self.tokens),
             appender: Arc::default(),
         }

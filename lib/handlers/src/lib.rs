@@ -29,7 +29,7 @@ pub use function::{
 };
 pub use grant::Grant;
 pub use health::Health;
-pub use hub::{Hub, Ingest};
+pub use hub::{Archiving, Hub, Ingest};
 pub use problem::{Fault, with_causes};
 pub use reply::{Answer, Body, Reply};
 pub use request::{Example, Given, Kind, Parameter, Place};

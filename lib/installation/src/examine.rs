@@ -1,12 +1,13 @@
 //! `dezky doctor`: every check on every store that the settings name.
 
+use crate::cold::{Places, lock_in};
 use crate::kept::{self, Kept};
 use crate::open::{Makes, OpenError, Reach};
 use crate::settings::Settings;
 use crate::signing::signing;
-use crate::stores::{self, Wait};
+use crate::stores::{self, BucketAt, Wait};
 use adapters_local::{RandomIds, SystemClock};
-use doctor::{Report, Section};
+use doctor::{BucketSubject, Report, Section};
 use domain::hash::hex;
 use ports::{Clock, Finding, Ids, Probe, Verdict};
 use std::sync::Arc;
@@ -22,14 +23,34 @@ pub async fn examine(settings: &Settings, makes: Makes) -> Result<Report, OpenEr
     let (ids, clock): (RandomIds, Arc<dyn Clock>) = (RandomIds, Arc::new(SystemClock));
     let kept = kept::read(settings, makes, Reach::All, &ids)?;
     let token = hex(&ids.nonce());
-    let report = Report(vec![
+    let places = Places::of(&settings.cold, &kept.table_url, &kept.bucket_url)?;
+    let at = BucketAt::plain("BUCKET_URL", &kept.bucket_url);
+    let mut sections = vec![
         section("TABLE_URL", stores::shown(&kept.table_url), table(&kept, clock.as_ref(), &token).await),
-        section("BUCKET_URL", stores::shown(&kept.bucket_url), bucket(&kept, clock.as_ref(), &token).await),
+        section("BUCKET_URL", stores::shown(&kept.bucket_url), bucket(&at, clock.as_ref(), &token).await),
+    ];
+    sections.extend(cold(&places, clock.as_ref(), &token).await);
+    sections.extend([
         section("QUEUE_URL", stores::shown(&kept.queue_url), queue(&kept, &clock, &token).await),
         section("AUDIT_SIGNING_KEY", kept.algorithm.as_str().to_owned(), signer(&kept).await),
     ]);
     kept.complete()?;
-    Ok(report)
+    Ok(Report(sections))
+}
+
+/// The places of archives, where there is more to say of them than of the bucket.
+async fn cold(places: &Places, clock: &dyn Clock, token: &str) -> Vec<Section> {
+    let mut sections = Vec::new();
+    if places.are_their_own() {
+        // Names apart from those of the bucket, which may be the same: what is locked there stays.
+        let found = bucket(&places.main, clock, &format!("{token}-cold")).await;
+        sections.push(section("AUDIT_COLD_BUCKET", stores::shown(&places.main.url), found));
+    }
+    if let Some(copy) = &places.copy {
+        let found = bucket(copy, clock, &format!("{token}-copy")).await;
+        sections.push(section("AUDIT_COLD_COPY_URL", stores::shown(&copy.url), found));
+    }
+    sections
 }
 
 /// What cannot even be opened is a finding like any other, so that the others are asked all the same.
@@ -49,10 +70,16 @@ async fn table(kept: &Kept, clock: &dyn Clock, token: &str) -> Result<Vec<Findin
     Ok(findings)
 }
 
-async fn bucket(kept: &Kept, clock: &dyn Clock, token: &str) -> Result<Vec<Finding>, OpenError> {
-    let open = || stores::bucket(&kept.bucket_url);
+async fn bucket(at: &BucketAt, clock: &dyn Clock, token: &str) -> Result<Vec<Finding>, OpenError> {
+    let open = || stores::bucket(at);
     let (first, second) = (open()?, open()?);
-    let mut findings = doctor::bucket(first.port.as_ref(), second.port.as_ref(), token).await;
+    let subject = BucketSubject {
+        setting: at.setting,
+        first: first.port.as_ref(),
+        second: second.port.as_ref(),
+        lock: lock_in(&at.url).map(|_| at.lock),
+    };
+    let mut findings = doctor::bucket(subject, token).await;
     probed(first.probe.as_deref(), clock, &mut findings).await;
     Ok(findings)
 }

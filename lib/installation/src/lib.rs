@@ -1,6 +1,7 @@
 //! An installation: settings, and the hub that they open. Which adapters there are is decided by the
 //! features of this package; which of them is used, by the URLs in the settings.
 
+mod cold;
 mod examine;
 mod kept;
 mod migrate;
@@ -13,4 +14,4 @@ pub use examine::examine;
 pub use kept::issuer;
 pub use migrate::migrate;
 pub use open::{Installation, Makes, OpenError, Reach, open, open_for, threads};
-pub use settings::{IssuerKey, KeySource, Settings, SettingsError};
+pub use settings::{ColdLock, ColdPlace, ColdStore, IssuerKey, KeySource, Keys, Settings, SettingsError};

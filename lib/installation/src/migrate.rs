@@ -1,8 +1,10 @@
 //! `dezky migrate`: what the stores need before the first function starts.
 
+use crate::cold::Places;
 use crate::kept;
 use crate::open::{Makes, OpenError, Reach};
 use crate::settings::Settings;
+use crate::stores::BucketAt;
 use adapters_local::RandomIds;
 
 /// Makes what the URLs name and is not there: tables and their layout, buckets, queues with their dead
@@ -13,8 +15,16 @@ use adapters_local::RandomIds;
 pub async fn migrate(settings: &Settings) -> Result<Vec<String>, OpenError> {
     let kept = kept::read(settings, Makes::Log, Reach::All, &RandomIds)?;
     let mut done = Vec::new();
-    // The bucket before the table: where both are in one, its own URL says how it is to be made.
-    done.push(bucket(&kept.bucket_url).await?);
+    let places = Places::of(&settings.cold, &kept.table_url, &kept.bucket_url)?;
+    // Buckets before the table, and those of archives before all: where several are in one, this one says how it is to
+    // be made, since a lock cannot be added later.
+    if !places.shares_bucket {
+        done.push(bucket(&places.main).await?);
+    }
+    if let Some(copy) = &places.copy {
+        done.push(bucket(copy).await?);
+    }
+    done.push(bucket(&BucketAt::plain("BUCKET_URL", &kept.bucket_url)).await?);
     done.push(table(&kept.table_url).await?);
     done.extend(queues(&kept.queue_url).await?);
     kept.complete()?;
@@ -42,16 +52,15 @@ async fn table(url: &str) -> Result<String, OpenError> {
     }
 }
 
-async fn bucket(url: &str) -> Result<String, OpenError> {
-    const SETTING: &str = "BUCKET_URL";
-    match crate::stores::scheme(url) {
+async fn bucket(at: &BucketAt) -> Result<String, OpenError> {
+    match crate::stores::scheme(&at.url) {
         #[cfg(feature = "aws")]
         "s3" => {
-            let bucket = adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?;
-            bucket.create().await.map_err(OpenError::Store)?;
-            Ok(there(SETTING, "the bucket is there"))
+            at.s3()?.create().await.map_err(OpenError::Store)?;
+            let lock = if crate::cold::lock_in(&at.url).is_some() { ", with object lock" } else { "" };
+            Ok(there(at.setting, &format!("the bucket is there{lock}")))
         }
-        _ => crate::stores::bucket(url).map(|_| there(SETTING, "needs nothing made")),
+        _ => crate::stores::bucket(at).map(|_| there(at.setting, "needs nothing made")),
     }
 }
 

@@ -1,16 +1,16 @@
 //! Settings become a hub.
 
+use crate::cold::Places;
 use crate::kept::{self, Kept};
 use crate::settings::Settings;
 use crate::signing::{needs_key, signing};
-use crate::stores::{self, Wait};
+use crate::stores::{self, BucketAt, Wait};
 use adapters_local::{DiskLog, RandomIds, SystemClock};
 use doctor::Admission;
 use domain::keys::KeyError;
 use handlers::{Function, Grant, Hub, Ingest, TokenError, Verifier};
 use ports::{Clock, Ids, LogFile, QueuePair, TableError};
 use services::Context;
-use services::cold::Cold;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -182,9 +182,16 @@ pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result
     let table = stores::table(&reach.url(&[Grant::TableRead, Grant::TableWrite], &kept.table_url), reach.wait())?;
     let admission = Arc::new(Admission::new(table.port.clone(), table.probe.clone(), clock.clone(), ids.clone()));
     let networked = table.probe.is_some();
-    let bucket = stores::bucket(&reach.url(&[Grant::BucketRead, Grant::BucketWrite], &kept.bucket_url))?.port;
+    let places = Places::of(&settings.cold, &kept.table_url, &kept.bucket_url)?;
+    let of_bucket = [Grant::BucketRead, Grant::BucketWrite];
+    let bucket = stores::bucket(&BucketAt::plain("BUCKET_URL", &reach.url(&of_bucket, &kept.bucket_url)))?.port;
+    let cold = if reach.has(&[Grant::ColdRead, Grant::ColdWrite, Grant::ColdDelete]) {
+        places.open(reach.has(&of_bucket).then_some(&bucket))?
+    } else {
+        places.unasked()
+    };
     let cx = Context {
-        cold: Cold::plain(Arc::clone(&bucket), "audit"),
+        cold,
         chain: kept.chain.clone(),
         // A table on this machine is a file that we know; one behind a network is what its name says or not.
         table: if networked { admission.clone() } else { table.port },
@@ -205,7 +212,7 @@ pub async fn open_for(settings: &Settings, makes: Makes, reach: Reach) -> Result
     let Kept { issuer, open_to_others, .. } = kept;
     let tokens = Verifier::new(issuer.into_iter().collect());
     Ok(Installation {
-        hub: Hub::new(cx, ingest(settings), tokens),
+        hub: Hub::new(cx, ingest(settings), tokens).with_archiving(settings.archiving),
         open_to_others,
         table: stores::shown(&kept.table_url),
         admission,

@@ -1,8 +1,14 @@
 //! Settings of one machine, read in one place: a flag beats the environment, which beats the default.
 //! All problems are reported at once.
 
+mod cold;
+
+pub(crate) use cold::OF_THE_LOG;
+pub use cold::{ColdLock, ColdPlace, ColdStore, Keys};
+
 use domain::keys::{Algorithm, KeyRing, SigningKey, VerifyKey};
 use domain::names::ChainName;
+use handlers::Archiving;
 use sources::ocis::ExtraActions;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +41,10 @@ pub struct Settings {
     pub ocis_log: Option<PathBuf>,
     /// `OCIS_EXTRA_ACTIONS`
     pub ocis_extra: ExtraActions,
+    /// `AUDIT_COLD_…`: where archives are.
+    pub cold: ColdStore,
+    /// `ARCHIVE_…`, `AUDIT_HOT_RETENTION_DAYS`, `AUDIT_COLD_VERIFY_DAYS`, `AUDIT_COLD_RETENTION_DAYS`
+    pub archiving: Archiving,
 }
 
 /// Where the key is that signs.
@@ -101,12 +111,9 @@ impl Settings {
             }
             None => key_bytes(key).map(|_| IssuerKey::Secret(key.to_owned())),
         });
-        let ingest = parse.with("AUDIT_INGEST_ENABLED", |word| match word {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err("use true or false".to_owned()),
-        });
+        let ingest = parse.truth("AUDIT_INGEST_ENABLED");
         let ocis_extra = parse.with("OCIS_EXTRA_ACTIONS", ExtraActions::parse);
+        let (cold, archiving) = (parse.cold_store(), parse.archiving());
         if !problems.is_empty() {
             return Err(SettingsError(problems));
         }
@@ -124,6 +131,8 @@ impl Settings {
             ingest: ingest.unwrap_or(true),
             ocis_log: text("OCIS_AUDIT_LOG_PATH").map(PathBuf::from),
             ocis_extra: ocis_extra.unwrap_or_default(),
+            cold,
+            archiving,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Ports by URL: the scheme chooses the adapter, the features of this package which there are.
 
 use crate::OpenError;
+use crate::settings::Keys;
 #[cfg(feature = "local")]
 use adapters_local::{Opening, url};
 use ports::{Bucket, Clock, Probe, QueuePair, QueueSettings, Table};
@@ -66,19 +67,51 @@ pub(crate) fn table(url: &str, wait: Wait) -> Result<Store<Arc<dyn Table>>, Open
     }
 }
 
+/// A bucket by URL, who asks it, and what lines about it name.
+pub(crate) struct BucketAt {
+    pub(crate) setting: &'static str,
+    pub(crate) url: String,
+    /// `None` is the default chain of AWS tools.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the AWS APIs take keys"))]
+    pub(crate) keys: Option<Keys>,
+    /// What asks for encryption by the store.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the AWS APIs encrypt"))]
+    pub(crate) encryption: &'static str,
+    /// What asks for object lock.
+    pub(crate) lock: &'static str,
+}
+
+impl BucketAt {
+    /// A bucket of which its URL says everything.
+    pub(crate) fn plain(setting: &'static str, url: &str) -> Self {
+        Self { setting, url: url.to_owned(), keys: None, encryption: "`sse=`", lock: "`lock=`" }
+    }
+
+    #[cfg(feature = "aws")]
+    pub(crate) fn s3(&self) -> Result<adapters_aws::S3Bucket, OpenError> {
+        let mut names =
+            adapters_aws::SettingNames { encryption: self.encryption, lock: self.lock, ..Default::default() };
+        let keys = self.keys.as_ref().map(|keys| {
+            names.credentials = keys.settings;
+            adapters_aws::StaticKeys { access_key: keys.access_key.clone(), secret_key: keys.secret_key.clone() }
+        });
+        let access = adapters_aws::Access { keys, names };
+        adapters_aws::S3Bucket::open_with(self.setting, &self.url, &access).map_err(OpenError::url)
+    }
+}
+
 /// `file:`, `s3:`; `memory:` for what nobody asks.
-pub(crate) fn bucket(url: &str) -> Result<Store<Arc<dyn Bucket>>, OpenError> {
-    const SETTING: &str = "BUCKET_URL";
-    match scheme(url) {
+pub(crate) fn bucket(at: &BucketAt) -> Result<Store<Arc<dyn Bucket>>, OpenError> {
+    match scheme(&at.url) {
         "memory" => Ok(Store::plain(Arc::new(adapters_local::MemoryBucket::default()))),
         #[cfg(feature = "local")]
-        "file" => Ok(Store::plain(url::bucket(url)?)),
+        "file" => Ok(Store::plain(url::bucket_of(at.setting, &at.url)?)),
         #[cfg(feature = "aws")]
         "s3" => {
-            let bucket = Arc::new(adapters_aws::S3Bucket::open(SETTING, url).map_err(OpenError::url)?);
+            let bucket = Arc::new(at.s3()?);
             Ok(Store { port: bucket.clone(), probe: Some(bucket) })
         }
-        unknown => Err(not_here(SETTING, unknown, &["file:DIR", "s3://BUCKET/PREFIX"])),
+        unknown => Err(not_here(at.setting, unknown, &["file:DIR", "s3://BUCKET/PREFIX"])),
     }
 }
 
@@ -141,27 +174,41 @@ fn not_here(setting: &'static str, unknown: &str, known: &[&str]) -> OpenError {
     })
 }
 
+/// Where the objects of an `s3:` URL are: what their names start with, and who is asked for them.
+pub(crate) struct ObjectPlace {
+    /// `BUCKET/PREFIX/`.
+    pub(crate) path: String,
+    endpoint: String,
+}
+
+impl ObjectPlace {
+    pub(crate) fn of(url: &str) -> Option<Self> {
+        let rest = url.strip_prefix("s3:")?.trim_start_matches('/');
+        let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let endpoint = parameters.split('&').find(|parameter| parameter.starts_with("endpoint="));
+        let endpoint = endpoint.unwrap_or_default().trim_end_matches('/').to_owned();
+        Some(Self { path: path.trim_end_matches('/').to_owned() + "/", endpoint })
+    }
+
+    /// The part of it below a prefix.
+    pub(crate) fn below(&self, prefix: &str) -> Self {
+        Self { path: format!("{}{prefix}/", self.path), endpoint: self.endpoint.clone() }
+    }
+
+    /// Whether a listing of one would show objects of the other.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint && (self.path.starts_with(&other.path) || other.path.starts_with(&self.path))
+    }
+}
+
 /// Refuses a table and a bucket of objects in one place: each would list what is the other's.
 pub(crate) fn check_apart(table: &str, bucket: &str) -> Result<(), OpenError> {
-    // Place, and who is asked for it.
-    let place = |url: &str| {
-        let (path, parameters) = url.strip_prefix("s3:")?.trim_start_matches('/').split_once('?').unwrap_or_default();
-        let (path, parameters) = match path {
-            "" => (url.strip_prefix("s3:")?.trim_start_matches('/'), ""),
-            path => (path, parameters),
-        };
-        let endpoint = parameters.split('&').find(|parameter| parameter.starts_with("endpoint="));
-        Some((path.trim_end_matches('/').to_owned() + "/", endpoint.unwrap_or_default().to_owned()))
-    };
-    match (place(table), place(bucket)) {
-        (Some((table, here)), Some((bucket, there)))
-            if here == there && (table.starts_with(&bucket) || bucket.starts_with(&table)) =>
-        {
-            Err(OpenError::Store(format!(
-                "TABLE_URL, BUCKET_URL: rows and objects need prefixes apart, such as s3://BUCKET/rows and \
-                 s3://BUCKET/objects; these are `{table}` and `{bucket}`"
-            )))
-        }
+    match (ObjectPlace::of(table), ObjectPlace::of(bucket)) {
+        (Some(table), Some(bucket)) if table.overlaps(&bucket) => Err(OpenError::Store(format!(
+            "TABLE_URL, BUCKET_URL: rows and objects need prefixes apart, such as s3://BUCKET/rows and \
+             s3://BUCKET/objects; these are `{}` and `{}`",
+            table.path, bucket.path
+        ))),
         _ => Ok(()),
     }
 }

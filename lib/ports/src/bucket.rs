@@ -46,7 +46,8 @@ pub trait Bucket: Send + Sync {
     async fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize)
     -> Result<Vec<ObjectMeta>, BucketError>;
 
-    /// Deletes an object; deleting what is not there is no error.
+    /// Deletes an object, all that is kept of it; deleting what is not there is no error. What a store keeps, because it
+    /// is locked, is [`BucketError::Rejected`] and stays readable.
     async fn delete(&self, key: &str) -> Result<(), BucketError>;
 }
 

@@ -4,6 +4,7 @@
 mod dynamodb;
 mod kms;
 mod postgres;
+mod s3_archives;
 mod s3_bucket;
 mod s3_table;
 mod scripted;

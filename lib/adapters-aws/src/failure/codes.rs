@@ -88,8 +88,9 @@ pub(super) fn meaning(place: &Place, thing: &str, mend: &str, status: u16, code:
         (Kind::Missing, not_there(place, thing, mend))
     } else if CREDENTIALS.contains(&code) || code.is_empty() && matches!(status, 401 | 403) {
         let text = format!(
-            "the credentials are refused {service} ({named}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and \
-             what they may do with {thing}"
+            "the credentials are refused {service} ({named}); check {}, and what they may do with \
+             {thing}",
+            place.names.credentials
         );
         (Kind::Refused, text)
     } else if CLOCK.contains(&code) {

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::read::Object;
-use super::settings::{LOCK_PARAMETERS, PARAMETERS};
+use super::settings::{Access, LOCK_PARAMETERS, PARAMETERS};
 use crate::failure::{Failure, Kind};
 use crate::place::UrlError;
 use async_trait::async_trait;
@@ -25,8 +25,16 @@ impl S3Bucket {
     /// # Errors
     /// A URL that cannot be used.
     pub fn open(setting: &'static str, url: &str) -> Result<Self, UrlError> {
+        Self::open_with(setting, url, &Access::default())
+    }
+
+    /// The same with credentials of its own, and other names for what may have to be mended.
+    ///
+    /// # Errors
+    /// A URL that cannot be used.
+    pub fn open_with(setting: &'static str, url: &str, access: &Access) -> Result<Self, UrlError> {
         let known: Vec<&str> = PARAMETERS.into_iter().chain(LOCK_PARAMETERS).collect();
-        Ok(Self { store: Store::open(setting, url, &known)? })
+        Ok(Self { store: Store::open_with(setting, url, &known, access)? })
     }
 
     /// Makes the bucket where it is not there.
@@ -127,6 +135,6 @@ impl Bucket for S3Bucket {
 
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
         check_key(key)?;
-        self.store.delete(&self.store.object(key)).await.map_err(bucket_error)
+        self.store.take_away(&self.store.object(key)).await.map_err(bucket_error)
     }
 }

@@ -60,7 +60,7 @@ impl Store {
                 Err(error) => error,
             };
             let status = super::status(&error);
-            let failure = self.failure(&error);
+            let failure = self.write_failure(&error);
             match (when, status, failure.code.as_str()) {
                 (When::Absent | When::Unchanged(_), Some(412), _) => Ok(Written::Refused),
                 (When::Unchanged(_), Some(404), "NoSuchKey") => Ok(Written::Refused),

@@ -4,7 +4,7 @@ use super::Store;
 use super::probe::Use;
 use aws_sdk_s3::types::{BucketVersioningStatus, ObjectLockEnabled};
 use domain::time::Timestamp;
-use ports::Finding;
+use ports::{Finding, Verdict};
 
 impl Store {
     pub(super) async fn versioning(&self, used_for: Use) -> Finding {
@@ -43,16 +43,32 @@ impl Store {
                 if failure.code.starts_with("AccessDenied") { Err(failure) } else { Ok(false) }
             }
         };
+        let name = self.place.names.lock;
         match (on, &self.settings.lock) {
             (Ok(true), Some(lock)) => {
                 Finding::good(CHECK, format!("objects are put in {} mode for {} days", lock.mode.as_str(), lock.days))
             }
-            (Ok(true), None) => Finding::good(CHECK, "the bucket has it; the URL asks for none (`lock=`)"),
-            (Ok(false), Some(_)) => Finding::unfit(CHECK, "`lock=` is set, and the bucket has no object lock", MEND),
+            (Ok(true), None) => Finding::good(CHECK, format!("the bucket has it; {name} asks for none")),
+            (Ok(false), Some(_)) => {
+                Finding::unfit(CHECK, format!("{name} is set, and the bucket has no object lock"), MEND)
+            }
             (Ok(false), None) => {
                 Finding::lacks(CHECK, "the bucket has none: whoever may delete can delete the log", MEND)
             }
             (Err(failure), _) => Finding::lacks(CHECK, format!("not looked at: {failure}"), ""),
+        }
+    }
+
+    /// Whether a bucket that somebody made has the lock that is asked for.
+    pub(super) async fn lock_is_there(&self) -> Result<(), String> {
+        if self.settings.lock.is_none() {
+            return Ok(());
+        }
+        match self.object_lock().await {
+            Finding { verdict: Verdict::Unfit, seen, mend, .. } => {
+                Err(self.line(&format!("the bucket `{}` is there: {seen}; {mend}", self.bucket)))
+            }
+            _ => Ok(()),
         }
     }
 

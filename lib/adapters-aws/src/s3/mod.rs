@@ -12,17 +12,20 @@ mod fraction;
 mod names;
 mod probe;
 mod read;
+mod refused;
 mod row;
 mod settings;
 mod table;
 mod upload;
 
 pub use bucket::S3Bucket;
+pub use settings::{Access, StaticKeys};
 pub use table::S3Table;
 
 use crate::client::{self, ServerTime};
 use crate::failure::{self, Failure, while_busy};
 use crate::place::{Place, UrlError};
+use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -48,7 +51,12 @@ struct Store {
 
 impl Store {
     fn open(setting: &'static str, url: &str, known: &[&str]) -> Result<Self, UrlError> {
-        let place = Place::parse(setting, "s3", url, known)?;
+        Self::open_with(setting, url, known, &Access::default())
+    }
+
+    fn open_with(setting: &'static str, url: &str, known: &[&str], access: &Access) -> Result<Self, UrlError> {
+        let mut place = Place::parse(setting, "s3", url, known)?;
+        place.names = access.names;
         let (bucket, prefix) = settings::bucket_and_prefix(&place)?;
         let settings = Settings::of(&place)?;
         let time = ServerTime::default();
@@ -57,7 +65,11 @@ impl Store {
         } else {
             (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
         };
-        let config = Builder::from(&client::config(&place))
+        let mut config = Builder::from(&client::config(&place));
+        if let Some(StaticKeys { access_key, secret_key }) = &access.keys {
+            config = config.credentials_provider(Credentials::new(access_key, secret_key, None, None, "settings"));
+        }
+        let config = config
             .force_path_style(settings.path_style)
             .request_checksum_calculation(request)
             .response_checksum_validation(response)
@@ -130,16 +142,17 @@ impl Store {
             .bucket(&self.bucket)
             .set_create_bucket_configuration(elsewhere)
             .set_object_lock_enabled_for_bucket(self.settings.lock.is_some().then_some(true));
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let failure = self.failure(&error);
-                // Who may use a bucket need not be allowed to make one.
-                let there = failure.code == "BucketAlreadyOwnedByYou"
-                    || self.client.head_bucket().bucket(&self.bucket).send().await.is_ok();
-                if there { Ok(()) } else { Err(failure.text) }
+        if let Err(error) = request.send().await {
+            let failure = self.failure(&error);
+            // Who may use a bucket need not be allowed to make one.
+            let there = failure.code == "BucketAlreadyOwnedByYou"
+                || self.client.head_bucket().bucket(&self.bucket).send().await.is_ok();
+            if !there {
+                return Err(failure.text);
             }
         }
+        // Some answer to who has one already as if they had made it.
+        self.lock_is_there().await
     }
 }
 
@@ -154,7 +167,6 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_credential_types::Credentials;
     use aws_sdk_s3::presigning::PresigningConfig;
     use std::time::Duration;
 

@@ -194,10 +194,11 @@ impl Trial<'_> {
 
     async fn encrypted(&self) -> Finding {
         const CHECK: &str = "encryption";
+        let setting = self.store.place.names.encryption;
         let name = self.name("encrypted");
         let wanted = self.store.settings.encryption.as_ref().map(|encryption| encryption.algorithm.as_str());
         if let Err(failure) = self.store.write_if(&name, b"secret".to_vec(), When::Always).await {
-            return Finding::unfit(CHECK, failure.text, "take `sse=` off the URL, or mend what it says");
+            return Finding::unfit(CHECK, failure.text, format!("take {setting} off, or mend what it says"));
         }
         let shown = match self.store.client.head_object().bucket(&self.store.bucket).key(&name).send().await {
             Ok(answer) => answer.server_side_encryption,
@@ -207,14 +208,14 @@ impl Trial<'_> {
             (Some(wanted), Some(shown)) if wanted == shown => Finding::good(CHECK, format!("{shown}, as it is set")),
             (Some(wanted), shown) => Finding::unfit(
                 CHECK,
-                format!("`sse={wanted}` is set, and an object shows {}", shown.unwrap_or("none")),
-                "this store does not encrypt so: change `sse=`, or use another service",
+                format!("{setting} is set to {wanted}, and an object shows {}", shown.unwrap_or("none")),
+                format!("this store does not encrypt so: change {setting}, or use another service"),
             ),
             (None, Some(shown)) => Finding::good(CHECK, format!("{shown}, by the store itself")),
             (None, None) => Finding::lacks(
                 CHECK,
                 "an object shows none",
-                "append `sse=AES256` or `sse=aws:kms` where the service has it",
+                format!("set {setting} to AES256 or aws:kms where the service has it"),
             ),
         }
     }
@@ -233,8 +234,11 @@ impl Store {
         // Where nothing can be put, all else would say so in other words.
         if let Err(failure) = self.write_if(&trial.name("plain"), b"x".to_vec(), When::Always).await {
             let encrypts = self.settings.encryption.is_some();
-            let mend =
-                if encrypts { "`sse=` is set: where the service has no such encryption, take it off" } else { "" };
+            let setting = self.place.names.encryption;
+            let mend = match encrypts {
+                true => format!("{setting} is set: where the service has no such encryption, take it off"),
+                false => String::new(),
+            };
             return vec![Finding::unfit(CHECK, failure.text, mend)];
         }
         let created = trial.created_once().await;

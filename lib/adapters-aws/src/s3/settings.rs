@@ -1,8 +1,9 @@
 //! What a URL says of a bucket beyond where it is.
 
-use crate::place::{Place, UrlError};
+use crate::place::{Place, SettingNames, UrlError};
 use aws_sdk_s3::types::{ObjectLockMode, ServerSideEncryption};
 use ports::check_key;
+use std::fmt;
 
 /// Parameters that every bucket takes.
 pub(super) const PARAMETERS: [&str; 6] = ["region", "endpoint", "style", "checksum", "sse", "kms-key"];
@@ -12,6 +13,30 @@ pub(super) const LOCK_PARAMETERS: [&str; 2] = ["lock", "lock-days"];
 const MAX_LOCK_DAYS: i64 = 36_525;
 /// The most bytes of a prefix; the rest of a name is the key's.
 const MAX_PREFIX_BYTES: usize = 256;
+
+/// A pair of keys that is good until somebody takes it back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StaticKeys {
+    /// Names the pair.
+    pub access_key: String,
+    /// Signs with it.
+    pub secret_key: String,
+}
+
+impl fmt::Debug for StaticKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticKeys").finish_non_exhaustive()
+    }
+}
+
+/// Who asks a bucket, and what the settings are called that say so.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// A pair of its own; `None` is the default chain of AWS tools.
+    pub keys: Option<StaticKeys>,
+    /// What lines for people name.
+    pub names: SettingNames,
+}
 
 /// How requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,7 +44,7 @@ impl Store {
                 .set_object_lock_mode(mode.clone())
                 .set_object_lock_retain_until_date(until)
                 .set_content_md5(self.md5(bytes));
-            request.send().await.map(drop).map_err(|error| self.failure(&error))
+            request.send().await.map(drop).map_err(|error| self.write_failure(&error))
         })
         .await
     }
@@ -63,7 +63,8 @@ impl Store {
             .set_ssekms_key_id(encryption.and_then(|e| e.kms_key.clone()))
             .set_object_lock_mode(mode)
             .set_object_lock_retain_until_date(until);
-        let begun = while_busy(async || request.clone().send().await.map_err(|error| self.failure(&error))).await?;
+        let begun =
+            while_busy(async || request.clone().send().await.map_err(|error| self.write_failure(&error))).await?;
         let Some(upload) = begun.upload_id() else {
             let text = self.line("a multipart upload was begun, but has no id");
             return Err(Failure { kind: Kind::Unknown, code: String::new(), text });

@@ -4,12 +4,22 @@ use crate::{Bucket, BucketError, MAX_KEY_BYTES};
 
 /// Runs every check below `scope`, a prefix of its own.
 pub async fn check_all(bucket: &dyn Bucket, scope: &str) {
+    check_all_but_delete(bucket, scope).await;
+    deleting_twice_is_no_error(bucket, &format!("{scope}/delete")).await;
+}
+
+/// The same of a bucket that locks what is put into it.
+pub async fn check_locked(bucket: &dyn Bucket, scope: &str) {
+    check_all_but_delete(bucket, scope).await;
+    what_is_locked_stays(bucket, &format!("{scope}/locked")).await;
+}
+
+async fn check_all_but_delete(bucket: &dyn Bucket, scope: &str) {
     let p = |name: &str| format!("{scope}/{name}");
     an_object_is_read_as_it_was_put(bucket, &p("read")).await;
     the_same_bytes_may_be_put_again(bucket, &p("again")).await;
     ranges_end_where_the_object_ends(bucket, &p("range")).await;
     listings_are_ordered_and_page(bucket, &p("list")).await;
-    deleting_twice_is_no_error(bucket, &p("delete")).await;
     bad_keys_are_refused(bucket, &p("keys")).await;
 }
 
@@ -79,6 +89,17 @@ pub async fn deleting_twice_is_no_error(bucket: &dyn Bucket, prefix: &str) {
     bucket.delete(&key).await.unwrap();
     assert_eq!(bucket.get(&key).await, Ok(None));
     assert!(bucket.list(prefix, None, 9).await.unwrap().is_empty());
+}
+
+pub async fn what_is_locked_stays(bucket: &dyn Bucket, prefix: &str) {
+    let key = format!("{prefix}/x");
+    bucket.put(&key, b"x").await.unwrap();
+    for _ in 0..2 {
+        let refused = bucket.delete(&key).await;
+        assert!(matches!(refused, Err(BucketError::Rejected(_))), "{refused:?}");
+        assert_eq!(bucket.get(&key).await.unwrap().unwrap(), b"x");
+    }
+    assert_eq!(bucket.delete(&format!("{prefix}/none")).await, Ok(()));
 }
 
 pub async fn bad_keys_are_refused(bucket: &dyn Bucket, prefix: &str) {

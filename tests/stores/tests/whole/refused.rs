@@ -6,12 +6,12 @@ use stores::front::{Front, Manner};
 use stores::program::{Machine, function};
 use stores::stack::{Stack, fresh};
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// `doctor` finds the store of this setting unfit and says so, and `up` ends with the same line.
-fn refused(machine: &Machine, setting: &str, wanted: &str) {
+pub(super) fn refused(machine: &Machine, setting: &str, wanted: &str) {
     let doctor = machine.run(&["doctor", "--json"]);
     assert_eq!(doctor.status.code(), Some(1), "{}", said(&doctor));
     let report: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
