@@ -37,6 +37,8 @@ codes! {
     InvalidJson = 400 "invalid-json" "The body is not JSON that the log can hold",
     /// Events of the body cannot be recorded.
     InvalidEvents = 400 "invalid-events" "The body holds events that cannot be recorded",
+    /// Members of the body are wrong.
+    InvalidBody = 400 "invalid-body" "The body of the request has members that it cannot have",
     /// A parameter is not known.
     UnknownParameter = 400 "unknown-parameter" "The request has a parameter that is not known",
     /// A parameter has a value that it cannot have.
@@ -61,10 +63,16 @@ codes! {
     IdConflict = 409 "id-conflict" "The id is taken by another event",
     /// The log lost history or was rewritten; nothing is signed or appended until an operator decides.
     ChainBroken = 409 "chain-broken" "The log does not extend what was signed before",
+    /// The archive is still on its way.
+    ArchiveNotDone = 409 "archive-not-done" "The archive is still being made",
+    /// As many archives are restored as can be.
+    TooManyRestores = 409 "too-many-restores" "Too many archives are restored at once",
     /// The lines are gone because their retention ended.
     ArchiveExpired = 410 "archive-expired" "The lines of these events have expired",
     /// The body is larger than is taken.
     BodyTooLarge = 413 "body-too-large" "The body is larger than is taken",
+    /// The log has no such events.
+    OutOfRange = 422 "out-of-range" "The log does not have these events",
     /// The answer is longer than the platform takes.
     AnswerTooLong = 422 "answer-too-long" "The answer is longer than the platform takes",
     /// Stored bytes are damaged.
@@ -73,6 +81,10 @@ codes! {
     Internal = 500 "internal" "The request could not be served",
     /// The lines are in an archive that cannot be read, or is not what it was.
     ArchiveUnavailable = 503 "archive-unavailable" "The archive of these events cannot be read",
+    /// The cold store did not do what it was asked.
+    ArchiveStoreFailed = 503 "archive-store-failed" "The store of archives did not do what it was asked",
+    /// A clock is wrong, so that nothing is archived by it.
+    ClockWrong = 503 "clock-wrong" "The clocks do not agree",
     /// A store does not answer.
     Unavailable = 503 "unavailable" "A store does not answer",
 }

@@ -109,6 +109,8 @@ pub struct Verification {
     pub highest_archived_seq: Option<u64>,
     /// Ranges whose retention has ended: their lines are gone, and the chain says so.
     pub expired_ranges: Vec<SeqRange>,
+    /// Why not everything could be checked, one line each; empty unless that is so.
+    pub missing: Vec<String>,
     /// The first thing that does not hold.
     pub r#break: Option<Break>,
 }

@@ -74,6 +74,8 @@ pub struct Call {
 pub struct TakesBody {
     /// What it is.
     pub description: &'static str,
+    /// Whether it may be left out; it is an empty object then.
+    pub optional: bool,
     /// Its schema.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }

@@ -5,13 +5,17 @@
 //! derived from that list. Handlers translate and say who may; no rule of the product lives in one.
 
 mod access;
+mod answers;
+pub mod archives;
 pub mod checkpoints;
 pub mod events;
 mod function;
 mod grant;
 mod health;
+pub mod holds;
 mod hub;
 pub mod ingest;
+mod members;
 pub mod mount;
 pub mod openapi;
 mod problem;
@@ -51,5 +55,15 @@ pub static FUNCTIONS: &[Function] = &[
     http::<checkpoints::ExportCheckpoints>(),
     http::<verification::VerifyChain>(),
     schedule::<verification::VerifyHot>(),
+    schedule::<archives::ArchiveEvents>(),
+    http::<archives::RunArchive>(),
+    http::<archives::ListArchives>(),
+    http::<archives::GetArchive>(),
+    http::<archives::RestoreArchive>(),
+    schedule::<archives::VerifyArchives>(),
+    schedule::<archives::SweepArchives>(),
+    http::<holds::PlaceHold>(),
+    http::<holds::ListHolds>(),
+    http::<holds::ReleaseHold>(),
     schedule::<ingest::TailOcis>(),
 ];

@@ -2,14 +2,14 @@
 //! and the one way a problem reaches the caller.
 
 use crate::access::{Access, Caller};
-use crate::function::{Call, Function, HttpPart, Method};
+use crate::function::{Call, Function, HttpPart, Method, TakesBody};
 use crate::hub::Hub;
 use crate::problem::{Fault, field};
 use crate::reply::Body;
 use crate::request::Given;
 use api::{Problem, ProblemCode};
 use bytes::Bytes;
-use domain::json::{Limits, Value, parse};
+use domain::json::{Limits, Object, Value, parse};
 use futures_util::StreamExt;
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
@@ -164,7 +164,7 @@ async fn answer(
     let caller = authorise(part.access, hub, parts)?;
     let given = Given::read(part.parameters, path, parts.uri.query())?;
     let body = match part.body {
-        Some(_) => read_body(&body.await.map_err(unreadable)?)?,
+        Some(taken) => read_body(taken, &body.await.map_err(unreadable)?)?,
         None => Value::Null,
     };
     let reply = (part.handle)(hub, Call { caller, given, body }).await?;
@@ -224,7 +224,10 @@ fn authorise(access: Access, hub: &Hub, parts: &Parts) -> Result<Option<Caller>,
     Ok(Some(caller))
 }
 
-fn read_body(body: &Bytes) -> Result<Value, Fault> {
+fn read_body(taken: TakesBody, body: &Bytes) -> Result<Value, Fault> {
+    if taken.optional && body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Object(Object::default()));
+    }
     // One document alone may be as deep as one in an array, and no deeper.
     let array = body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
     parse(body, if array { Limits::BATCH } else { Limits::ADMISSION }).map_err(|refusal| {

@@ -69,7 +69,7 @@ fn operation(function: &Function, part: &HttpPart, generator: &mut SchemaGenerat
     if let Some(body) = part.body {
         let schema = (body.schema)(generator);
         operation["requestBody"] = json!({
-            "required": true,
+            "required": !body.optional,
             "description": body.description,
             "content": {"application/json": {"schema": schema}},
         });

@@ -1,12 +1,14 @@
 //! From what went wrong to what the caller is told.
 
+mod archives;
+
 use api::{FieldProblem, ProblemCode};
 use domain::json::Refusal;
 use ports::{BucketError, QueueError, SignerError, TableError};
 use services::blocks::ReadError;
 use services::checkpoints::CheckpointError;
 use services::export::ExportError;
-use services::guard::GuardError;
+use services::guard::Rollback;
 use services::list::ListError;
 use services::record::RecordError;
 use services::sign::SignError;
@@ -67,6 +69,10 @@ fn unavailable(error: &dyn Error) -> Fault {
 fn internal(error: &dyn Error) -> Fault {
     let detail = "this cannot be served as things are; the log of the service has the cause under the request's id";
     Fault::new(ProblemCode::Internal, detail).caused_by(error)
+}
+
+fn rolled_back(rollback: &Rollback) -> Fault {
+    Fault::new(ProblemCode::ChainBroken, rollback.to_string()).caused_by(rollback)
 }
 
 impl From<TableError> for Fault {
@@ -140,11 +146,8 @@ impl From<VerifyError> for Fault {
 impl From<SignError> for Fault {
     fn from(error: SignError) -> Self {
         match error {
-            SignError::Guard(GuardError::Read(error)) => error.into(),
-            SignError::Guard(GuardError::Bucket(error)) => error.into(),
-            SignError::Guard(GuardError::Rollback(rollback)) | SignError::Rollback(rollback) => {
-                Fault::new(ProblemCode::ChainBroken, rollback.to_string()).caused_by(&rollback)
-            }
+            SignError::Guard(error) => error.into(),
+            SignError::Rollback(rollback) => rolled_back(&rollback),
             SignError::Signer(SignerError::Unavailable(_)) => unavailable(&error),
             SignError::Signer(SignerError::Refused(_)) => internal(&error),
             SignError::DoesNotExtend { .. } => {
@@ -180,7 +183,8 @@ impl From<ExportError> for Fault {
     }
 }
 
-fn parameter(name: &str, detail: String) -> Fault {
+/// A parameter with a value that it cannot have.
+pub(crate) fn parameter(name: &str, detail: String) -> Fault {
     let error = FieldProblem {
         pointer: format!("?{name}"),
         code: ProblemCode::InvalidParameter.as_str().to_owned(),

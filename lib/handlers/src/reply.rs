@@ -44,6 +44,11 @@ impl Reply {
         Self { status, media: JSON, headers: Vec::new(), body: Body::Whole(bytes.into()) }
     }
 
+    /// A document of the contract with this status.
+    pub(crate) fn document(status: u16, document: &impl serde::Serialize) -> Self {
+        Self::json(status, serde_json::to_vec(document).unwrap_or_default())
+    }
+
     /// Lines, piece by piece.
     pub fn lines(stream: BoxStream<'static, Result<Bytes, std::io::Error>>) -> Self {
         Self { status: 200, media: LINES, headers: Vec::new(), body: Body::Stream(stream) }

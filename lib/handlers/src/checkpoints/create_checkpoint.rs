@@ -16,7 +16,7 @@ impl HttpFunction for CreateCheckpoint {
     const ROUTE: Route = Route::post("/audit/checkpoint");
     const ACCESS: Access = Access::Operator;
     const USES: &'static [Grant] =
-        &[Grant::TableRead, Grant::TableWrite, Grant::BucketRead, Grant::BucketWrite, Grant::Sign];
+        &[Grant::TableRead, Grant::TableWrite, Grant::BucketRead, Grant::BucketWrite, Grant::ColdRead, Grant::Sign];
     const ANSWERS: &'static [Answer] = &[
         Answer::json::<api::Checkpoint>(201, "The new checkpoint"),
         Answer::json::<Option<api::Checkpoint>>(

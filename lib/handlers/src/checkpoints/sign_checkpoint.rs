@@ -15,6 +15,7 @@ const USES: &[Grant] = &[
     Grant::TableWrite,
     Grant::BucketRead,
     Grant::BucketWrite,
+    Grant::ColdRead,
     Grant::CheckpointsReceive,
     Grant::Sign,
 ];

@@ -9,8 +9,15 @@ pub struct AppendEvents;
 impl QueueFunction for AppendEvents {
     const NAME: &'static str = "append-events";
     const SUMMARY: &'static str = "Chains accepted events";
-    const USES: &'static [Grant] =
-        &[Grant::TableRead, Grant::TableWrite, Grant::BucketRead, Grant::EventsReceive, Grant::CheckpointsSend];
+    // What it compares the table with may be archived: the event of an accepted break, the event of a checkpoint.
+    const USES: &'static [Grant] = &[
+        Grant::TableRead,
+        Grant::TableWrite,
+        Grant::BucketRead,
+        Grant::ColdRead,
+        Grant::EventsReceive,
+        Grant::CheckpointsSend,
+    ];
     const QUEUE: QueueName = QueueName::Events;
 
     fn example_body() -> String {

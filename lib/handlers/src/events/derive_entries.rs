@@ -12,7 +12,8 @@ pub struct DeriveEntries;
 impl ScheduledFunction for DeriveEntries {
     const NAME: &'static str = "derive-entries";
     const SUMMARY: &'static str = "Writes the derived rows of new blocks";
-    const USES: &'static [Grant] = &[Grant::TableRead, Grant::TableWrite];
+    // In a table that was made anew, archived blocks are without derived rows.
+    const USES: &'static [Grant] = &[Grant::TableRead, Grant::TableWrite, Grant::ColdRead];
     const EVERY_SECONDS: u32 = 10;
 
     async fn tick(hub: &Hub) -> Result<(), Failed> {

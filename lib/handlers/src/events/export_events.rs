@@ -19,7 +19,7 @@ impl HttpFunction for ExportEvents {
     const SUMMARY: &'static str = "Exports a range of the log as plain lines, or the companion that describes them";
     const ROUTE: Route = Route::get("/audit/export");
     const ACCESS: Access = Access::OperatorOr(Scope::Read);
-    const USES: &'static [Grant] = &[Grant::TableRead];
+    const USES: &'static [Grant] = &[Grant::TableRead, Grant::ColdRead];
     const PARAMETERS: &'static [Parameter] = &[
         Parameter {
             name: "from",

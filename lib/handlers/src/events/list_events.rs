@@ -1,4 +1,5 @@
 use crate::access::{Access, Scope};
+use crate::answers::link;
 use crate::function::{Call, HttpFunction, Route};
 use crate::grant::Grant;
 use crate::hub::Hub;
@@ -42,7 +43,9 @@ impl HttpFunction for ListEvents {
     const ANSWERS: &'static [Answer] = &[Answer::json::<Vec<api::Event>>(
         200,
         "Stored lines, byte for byte. Dezky-Cursor and Link lead to the next page where there is one; \
-         Dezky-Truncated says that this page ended early because it had read enough",
+         Dezky-Truncated says that this page ended early because it had read enough; Dezky-Cold, after which time \
+         the page is complete where archived events may be missing on it, and Link, in which archives they are; \
+         Dezky-Restored, of which restored archives it holds events",
     )];
 
     fn example() -> Example {
@@ -63,10 +66,22 @@ impl HttpFunction for ListEvents {
         body.extend(page.lines.join(&b','));
         body.push(b']');
         let mut reply = Reply::json(200, body);
+        let mut links = Vec::new();
         if let Some(cursor) = page.cursor {
             let before = before.map(|before| format!("&before={}", escape(before))).unwrap_or_default();
-            let next = format!("</audit?limit={limit}{before}&cursor={cursor}>; rel=\"next\"");
-            reply = reply.header("link", next).header("dezky-cursor", cursor);
+            links.push(format!("</audit?limit={limit}{before}&cursor={cursor}>; rel=\"next\""));
+            reply = reply.header("dezky-cursor", cursor);
+        }
+        if let Some(cold) = page.cold {
+            reply = reply.header("dezky-cold", format!("complete-after=\"{}\"", cold.complete_after));
+            links.extend(cold.archives.into_iter().map(link));
+        }
+        if !links.is_empty() {
+            reply = reply.header("link", links.join(", "));
+        }
+        if !page.restored.is_empty() {
+            let ranges: Vec<String> = page.restored.iter().map(ToString::to_string).collect();
+            reply = reply.header("dezky-restored", ranges.join(", "));
         }
         if page.stopped_early {
             reply = reply.header("dezky-truncated", "true".to_owned());

@@ -17,8 +17,11 @@ impl HttpFunction for RecordEvents {
     const ROUTE: Route = Route::post("/audit/events");
     const ACCESS: Access = Access::Service(Scope::Record);
     const USES: &'static [Grant] = &[Grant::TableRead, Grant::EventsSend];
-    const BODY: Option<TakesBody> =
-        Some(TakesBody { description: "One event, or an array of 1 to 1,000", schema: schema::<api::NewEvents> });
+    const BODY: Option<TakesBody> = Some(TakesBody {
+        description: "One event, or an array of 1 to 1,000",
+        optional: false,
+        schema: schema::<api::NewEvents>,
+    });
     const ANSWERS: &'static [Answer] =
         &[Answer::json::<api::RecordedIds>(202, "Accepted and safely queued; the ids in the order of the events")];
 

@@ -414,6 +414,7 @@ pub fn report_value(verification: &Verification) -> Value {
         ("oldestHotSeq", maybe(verification.oldest_hot)),
         ("highestArchivedSeq", maybe(verification.highest_archived)),
         ("expiredRanges", Value::Array(report.expired.iter().map(range).collect())),
+        ("missing", Value::Array(report.missing.iter().map(|what| what.as_str().into()).collect())),
         ("break", report.first_break.as_ref().map_or(Value::Null, |found| found.to_value())),
     ])
     .into()
