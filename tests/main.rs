@@ -12,3 +12,4 @@ mod layers;
 mod services;
 mod vectors;
 mod verifier;
+mod verifier_archives;

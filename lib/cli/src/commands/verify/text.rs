@@ -63,8 +63,13 @@ fn print(found: &Verification) {
         Some(head) => say!("head: event {}, hash {}", head.seq, head.hash),
         None => say!("there are no events"),
     }
-    say!("unsigned tail: {} events", found.unsigned_tail);
-    if total > 0 && checkpoints == 0 {
+    // Of archives alone, each manifest is signed over its lines.
+    let only_archives =
+        found.tiers == VerifiedTiers::All && found.highest_archived_seq == found.head.as_ref().map(|head| head.seq);
+    if !only_archives {
+        say!("unsigned tail: {} events", found.unsigned_tail);
+    }
+    if total > 0 && checkpoints == 0 && !only_archives {
         say!("no signature covers any of these events: they fit each other, and nobody vouches for them");
     }
     let anchored = if found.anchored { "yes" } else { "no; a rollback of everything cannot be seen" };
@@ -74,7 +79,7 @@ fn print(found: &Verification) {
 
 fn archives(found: &Verification) {
     match (found.tiers, found.highest_archived_seq) {
-        (VerifiedTiers::All, Some(_)) => say!("archives: {} were read, and hold", found.archives_verified),
+        (VerifiedTiers::All, Some(_)) => say!("archives that were read and hold: {}", found.archives_verified),
         (VerifiedTiers::Hot, Some(last)) if found.events_archived > 0 => {
             let hold = match found.status {
                 VerificationStatus::Broken => "",
