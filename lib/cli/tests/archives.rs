@@ -13,7 +13,7 @@ fn record(at: &Path) {
     said(at, &["record", "--file", &samples]);
 }
 
-/// Two archives, events 1–24 and 25–37, and hot events behind them; the folder with the objects.
+/// Two archives, events 1–24 and 25–49, and hot events behind them; the folder with the objects.
 fn archived(at: &Path) -> PathBuf {
     for round in 0..2 {
         (round..2).for_each(|_| record(at));
@@ -114,7 +114,7 @@ fn over_http_archives_are_what_they_are_here() {
     let hold = text(&over(&["hold", "--from", "1", "--to", "3", "--reason", "a case"]));
     assert!(hold.contains("events 1-3 are held by event "), "{hold}");
     let holds: Value = serde_json::from_slice(&over(&["holds", "--json"]).stdout).unwrap();
-    assert_eq!(holds["by"], "berta");
+    assert!(holds["by"].as_str().unwrap().ends_with("|berta"), "{holds}");
     let seq = holds["seq"].to_string();
     let both = |arguments: &[&str]| {
         let (here, over) = (dezky(at, arguments), over(arguments));
@@ -155,10 +155,10 @@ fn an_auditor_needs_the_objects_and_the_key_and_writes_nothing() {
         let place = place.display().to_string();
         check(at, &[&["verify", "--archive", &place], more].concat(), code, words);
     };
-    let whole = "intact: 37 of 37 events and 2 checkpoints hold";
+    let whole = "intact: 49 of 49 events and 2 checkpoints hold";
     verify(&bucket, &["--key", KEY], 0, &[whole, "read and hold: 2"]);
     verify(&bucket, &[], 11, &["no key to check the manifests' signatures with"]);
-    verify(&objects, &["--key", KEY], 0, &["37 of 37 events and 0 checkpoints"]);
+    verify(&objects, &["--key", KEY], 0, &["49 of 49 events and 0 checkpoints"]);
     said(at, &["export", "--out", "log"]);
     verify(&objects, &["--key", KEY, "--checkpoints", "log.checkpoints"], 0, &[whole]);
     verify(&objects, &["--key", KEY, "--anchor", "log.checkpoints"], 0, &["outside the table: yes"]);
@@ -180,7 +180,7 @@ fn whatever_becomes_of_an_object_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let objects = archived(at);
-    let (first, second) = ("archive 1-24", "archive 25-37");
+    let (first, second) = ("archive 1-24", "archive 25-49");
     let touched = |touch: &dyn Fn(&Path), code, words: &[&str]| {
         let touched = at.join("touched");
         copy(&objects, &touched);
@@ -198,7 +198,7 @@ fn whatever_becomes_of_an_object_is_named() {
             std::fs::write(path, bytes).unwrap();
         }
     };
-    touched(&|_| (), 0, &["intact: 37 of 37"]);
+    touched(&|_| (), 0, &["intact: 49 of 49"]);
     touched(&remove(1, ".manifest.json"), 10, &["archive-manifest-mismatch", first]);
     touched(&remove(25, ".manifest.json"), 10, &["archive-manifest-mismatch", second]);
     touched(&remove(25, ".jsonl.gz"), 10, &["archive-content-mismatch", second, "event 25"]);
@@ -225,7 +225,7 @@ fn a_lost_machine_comes_back_from_archives_and_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     archived(at);
-    said(at, &["export", "--out", "before", "--to", "37"]);
+    said(at, &["export", "--out", "before", "--to", "49"]);
     let key = std::fs::read_to_string(at.join(".dezky/keys/signing.hex")).unwrap();
     let bucket = format!("file:{}", at.join(".dezky/bucket").display());
     let run = |arguments: &[&str], environment: &[(&str, &str)]| {
@@ -250,7 +250,7 @@ fn a_lost_machine_comes_back_from_archives_and_its_key() {
     assert_eq!(nowhere.status.code(), Some(2), "{}", text(&nowhere));
     assert!(text(&nowhere).contains("there are no archives in") && text(&nowhere).contains("`elsewhere`"));
     let rebuilt = run(&rebuild, &key);
-    assert!(text(&rebuilt).contains("made anew from 2 archives: events 1-37"), "{}", text(&rebuilt));
+    assert!(text(&rebuilt).contains("made anew from 2 archives: events 1-49"), "{}", text(&rebuilt));
     let again = run(&rebuild, &key);
     assert!(again.status.success(), "once more does nothing: {}", text(&again));
     let exported = run(&["export", "--out", "after"], &key);
