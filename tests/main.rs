@@ -1,6 +1,7 @@
 //! What is tested from outside.
 #![expect(clippy::unwrap_used, reason = "a failed step is the test's finding")]
 
+mod archives;
 mod conformance;
 mod cost;
 mod docs;

@@ -60,6 +60,36 @@ async fn directory_bucket() {
     bucket::check_all(&DirectoryBucket::open(folder.path()).unwrap(), "t").await;
 }
 
+/// Nobody may take a disk that is not mounted for a bucket of which everything was deleted.
+#[tokio::test]
+async fn a_directory_that_is_gone_is_no_empty_bucket() {
+    use ports::{Bucket, BucketError};
+    let folder = tempfile::tempdir().unwrap();
+    let (root, aside) = (folder.path().join("bucket"), folder.path().join("aside"));
+    let bucket = DirectoryBucket::open(&root).unwrap();
+    bucket.put("a/b", b"x").await.unwrap();
+    std::fs::rename(&root, &aside).unwrap();
+    for mounted in [false, true] {
+        if mounted {
+            std::fs::create_dir(&root).unwrap();
+        }
+        let errors = [
+            bucket.get("a/b").await.map(drop),
+            bucket.get_range("a/b", 0, 1).await.map(drop),
+            bucket.head("a/b").await.map(drop),
+            bucket.list("a/", None, 1).await.map(drop),
+            bucket.delete("a/b").await,
+        ];
+        for error in errors {
+            assert!(matches!(&error, Err(BucketError::Unavailable(why)) if why.contains("gone")), "{error:?}");
+        }
+    }
+    std::fs::remove_dir(&root).unwrap();
+    std::fs::rename(&aside, &root).unwrap();
+    assert_eq!(bucket.get("a/b").await, Ok(Some(b"x".to_vec())));
+    assert_eq!(bucket.get("a/c").await, Ok(None));
+}
+
 async fn check_queue(queue: &dyn Queue, dead_letters: &dyn Queue, clock: &SetClock, settings: QueueSettings) {
     let pass_visibility = || {
         clock.advance_millis(settings.visibility_millis);

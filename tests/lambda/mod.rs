@@ -52,7 +52,7 @@ async fn every_function_serves_its_sample_event_as_it_is_shipped() {
     let data = folder.path();
     let installation = installed(data).await;
     std::fs::write(data.join("ocis.log"), include_bytes!("../../docs/samples/ocis-audit.log")).unwrap();
-    services::append::Appender::new(installation.hub.cx.clone()).append(vec![support::draft(1)]).await.unwrap();
+    support::world::fill(&installation.hub.cx).await;
     for function in FUNCTIONS {
         let mut running = start(function, data).await;
         let event = sample(function.name).replace("Bearer TOKEN", &token(&installation, function.name));

@@ -2,6 +2,7 @@
 
 mod append;
 mod archive;
+mod archive_bad_days;
 mod bad_days;
 mod breaks;
 mod ingest;

@@ -7,6 +7,7 @@ use domain::names::ChainName;
 use domain::time::Timestamp;
 use ports::{Bucket, Clock, Ids, QueuePair, QueueSettings, Table};
 use services::Context;
+use services::append::Appender;
 use services::cold::Cold;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,6 +114,17 @@ pub fn bearer(cx: &Context, who: &str) -> String {
         scopes => (handlers::Role::Service, handlers::Granted::parse_list(scopes).expect("scopes")),
     };
     format!("Bearer {}", issuer().token(who, role, &scopes, cx.clock.now(), 3600))
+}
+
+/// Fills an empty log so that every function's example works: event 1 is archived, event 2 places a hold.
+pub async fn fill(cx: &Context) {
+    let appender = Appender::new(cx.clone());
+    appender.append(vec![crate::draft(1)]).await.expect("chained");
+    let range = domain::archive::Range { start: 1, end: 1 };
+    let placed = services::hold::place(cx, &appender, range, "a dispute", "anna").await.expect("placed");
+    let request = services::archive::Request { cutoff: cx.clock.now(), by: None, until: None };
+    let run = services::archive::archive(cx, &appender, &request).await.expect("archived");
+    assert_eq!((placed.hold.seq, run.batches[0].range), (2, range));
 }
 
 /// Verifies everything, derived rows included.

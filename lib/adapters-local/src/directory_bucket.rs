@@ -63,13 +63,13 @@ impl Bucket for DirectoryBucket {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
         let key = key.to_owned();
-        self.call(move |root| if_there(fs::read(root.join(key)))).await
+        self.call(move |root| if_there(root, fs::read(root.join(key)))).await
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BucketError> {
         let key = key.to_owned();
         self.call(move |root| {
-            let Some(mut file) = if_there(File::open(root.join(key)))? else { return Ok(None) };
+            let Some(mut file) = if_there(root, File::open(root.join(key)))? else { return Ok(None) };
             file.seek(SeekFrom::Start(offset))?;
             let mut bytes = Vec::new();
             file.take(length).read_to_end(&mut bytes)?;
@@ -81,7 +81,7 @@ impl Bucket for DirectoryBucket {
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, BucketError> {
         let key = key.to_owned();
         self.call(move |root| {
-            let meta = if_there(fs::metadata(root.join(&key)))?;
+            let meta = if_there(root, fs::metadata(root.join(&key)))?;
             Ok(meta.filter(fs::Metadata::is_file).map(|meta| ObjectMeta { key, size: meta.len() }))
         })
         .await
@@ -109,7 +109,7 @@ impl Bucket for DirectoryBucket {
         let key = key.to_owned();
         self.call(move |root| {
             let path = root.join(key);
-            if if_there(fs::remove_file(&path))?.is_some() {
+            if if_there(root, fs::remove_file(&path))?.is_some() {
                 File::open(path.parent().unwrap_or(root))?.sync_all()?;
             }
             Ok(())
@@ -147,7 +147,7 @@ impl Listing<'_> {
     /// Walks in the byte order of whole keys, in which a folder stands as its name with a slash, and
     /// skips what lies before `start_after` without looking into it.
     fn walk(&self, folder: &str, found: &mut Vec<ObjectMeta>) -> io::Result<()> {
-        let Some(entries) = if_there(fs::read_dir(self.root.join(folder)))? else { return Ok(()) };
+        let Some(entries) = if_there(self.root, fs::read_dir(self.root.join(folder)))? else { return Ok(()) };
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
@@ -172,7 +172,7 @@ impl Listing<'_> {
             }
             if name.ends_with('/') {
                 self.walk(&name, found)?;
-            } else if let Some(meta) = if_there(fs::metadata(self.root.join(&name)))? {
+            } else if let Some(meta) = if_there(self.root, fs::metadata(self.root.join(&name)))? {
                 found.push(ObjectMeta { key: name, size: meta.len() });
             }
         }
@@ -180,10 +180,17 @@ impl Listing<'_> {
     }
 }
 
-fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+/// What is not there, is not: unless the bucket itself is gone, as a disk is that is not mounted. An empty
+/// bucket would say that every archive and every checkpoint copy was deleted.
+fn if_there<T>(root: &Path, result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            match root.join(ASIDE).is_dir() {
+                true => Ok(None),
+                false => Err(io::Error::other("the bucket is gone from this directory; mount it, or bring it back")),
+            }
+        }
         Err(error) => Err(error),
     }
 }

@@ -114,6 +114,7 @@ fn get(db: &Connection, key: &Key) -> rusqlite::Result<Option<Row>> {
         .optional()
 }
 
+const DELETE: &str = "DELETE FROM rows WHERE partition = ?1 AND sort = ?2 AND version = ?3";
 const REPLACE: &str = "INSERT INTO rows (partition, sort, version, body) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (partition, sort) DO UPDATE SET version = excluded.version, body = excluded.body";
 
@@ -159,9 +160,7 @@ impl Table for SqliteTable {
         let (key, version, name) = (key.clone(), version.clone(), key.to_string());
         let deleted = self.call(move |db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let deleted = transaction
-                .prepare_cached("DELETE FROM rows WHERE partition = ?1 AND sort = ?2 AND version = ?3")?
-                .execute(params![key.partition, key.sort, version.0])?;
+            let deleted = transaction.prepare_cached(DELETE)?.execute(params![key.partition, key.sort, version.0])?;
             transaction.commit()?;
             Ok(deleted)
         });
@@ -220,6 +219,20 @@ impl Table for SqliteTable {
                 let mut statement = transaction.prepare_cached(REPLACE)?;
                 for (key, value) in rows {
                     statement.execute(params![key.partition, key.sort, versions.next(), value])?;
+                }
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        self.call(move |db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            {
+                let mut statement = transaction.prepare_cached(DELETE)?;
+                for (key, version) in rows {
+                    statement.execute(params![key.partition, key.sort, version.0])?;
                 }
             }
             transaction.commit()

@@ -3,10 +3,13 @@
 use crate::database::{Database, durable};
 use crate::failure::Failure;
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write};
 use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
 
+/// Rows that are deleted at once.
+const AT_ONCE: usize = 16;
 /// Most rows of one statement, and about the most bytes of one that writes.
 const CHUNK_ROWS: usize = 500;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
@@ -216,6 +219,17 @@ impl Table for PostgresTable {
             rest = later;
         }
         Ok(())
+    }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        stream::iter(rows)
+            .map(async |(key, version)| match self.delete(&key, &version).await {
+                Err(TableError::Conflict(_)) => Ok(()),
+                deleted => deleted,
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
     }
 }
 

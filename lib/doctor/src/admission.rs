@@ -153,4 +153,9 @@ impl Table for Admission {
         self.admit().await?;
         self.table.put_many(rows).await
     }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        self.admit().await?;
+        self.table.delete_many(rows).await
+    }
 }

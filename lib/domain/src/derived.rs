@@ -183,6 +183,12 @@ pub fn derive_lines(header: &Header, plain: &[u8]) -> Derived {
     Derived { markers, entries: entries(times), accepted, holds }
 }
 
+/// The entries of a block whose events happened at these times: what is dropped when it is archived.
+pub fn entries_at(times: &[[u8; 24]]) -> Vec<Entry> {
+    let at = |text: &[u8; 24]| std::str::from_utf8(text).ok().and_then(|at| Timestamp::parse(at).ok());
+    entries((0u32..).zip(times).filter_map(|(place, text)| Some((at(text)?, place))).collect())
+}
+
 fn entries(mut times: Vec<(Timestamp, u32)>) -> Vec<Entry> {
     times.sort_unstable();
     let mut entries: Vec<Entry> = Vec::new();

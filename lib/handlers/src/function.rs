@@ -101,7 +101,7 @@ pub trait HttpFunction: 'static {
     /// How long a platform lets it run; a gateway waits 30 s.
     const TIMEOUT_SECONDS: u32 = 29;
 
-    /// A request that works on a log with at least one event.
+    /// A request that works on a log of which event 1 is archived and event 2 places a hold.
     fn example() -> Example;
 
     /// Answers.

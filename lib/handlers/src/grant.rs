@@ -108,6 +108,11 @@ impl Table for Narrowed<dyn Table> {
         self.may_write().map_err(TableError::Rejected)?;
         self.inner.put_many(rows).await
     }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        self.may_write().map_err(TableError::Rejected)?;
+        self.inner.delete_many(rows).await
+    }
 }
 
 #[async_trait]

@@ -44,7 +44,7 @@ pub struct Parameter {
 /// The greatest `seq` that the format can hold.
 pub(crate) const MAX_SEQ: u64 = (1 << 53) - 1;
 
-/// A request that works on a log with at least one event.
+/// A request that works on a log of which event 1 is archived and event 2 places a hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Example {
     /// The path with its parameters filled in.

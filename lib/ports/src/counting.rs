@@ -139,6 +139,12 @@ impl Table for Counting<dyn Table> {
         self.counts.add("table put many", rows.len().div_ceil(WRITE_BATCH), rows.len(), total, units);
         self.inner.put_many(rows).await
     }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        let bytes = rows.iter().map(|(key, _)| item(key, &[])).sum();
+        self.counts.add("table delete", rows.len(), rows.len(), bytes, rows.len());
+        self.inner.delete_many(rows).await
+    }
 }
 
 #[async_trait]

@@ -149,6 +149,18 @@ pub trait Table: Send + Sync {
 
     /// Writes rows under [`Condition::Any`]. On an error some may be written.
     async fn put_many(&self, rows: Vec<(Key, Vec<u8>)>) -> Result<(), TableError>;
+
+    /// Deletes rows, each as by [`Table::delete`]; those that have another version or are gone are left
+    /// as they are. On an error some may be deleted.
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        for (key, version) in rows {
+            match self.delete(&key, &version).await {
+                Ok(()) | Err(TableError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The limits that every adapter refuses in the same words.

@@ -129,22 +129,32 @@ pub(crate) async fn is_accepted(cx: &Context, lost: (u64, Hash)) -> Result<bool,
 }
 
 /// Where the table ended when an operator accepted that events behind it are lost which no checkpoint
-/// vouched for. Only the log's own word, found by the rows it left, says so.
-pub(crate) async fn unvouched_losses(cx: &Context) -> Result<Vec<u64>, ReadError> {
+/// vouched for. Only the log's own word, found by the rows it left, says so; beside it, what could not be
+/// read because its archive cannot.
+pub(crate) async fn unvouched_losses(cx: &Context) -> Result<(Vec<u64>, Vec<String>), ReadError> {
     let partition = rows::accepted_partition(&cx.chain);
     let found = cx.table.query(&partition, &KeyRange::after(rows::UNVOUCHED), Order::Ascending, 1000).await?;
-    let mut losses = Vec::new();
+    let (mut losses, mut unread) = (Vec::new(), Vec::new());
     for row in found {
         let seq = std::str::from_utf8(&row.value).ok().and_then(|seq| seq.parse().ok()).unwrap_or_default();
         let line = match get_event(cx, seq).await {
             Ok(line) => line,
             Err(ReadError::Damaged { .. }) => None,
+            // Its row is all that is left of it.
+            Err(ReadError::Expired { .. }) => {
+                losses.extend(row.key.sort.strip_prefix(rows::UNVOUCHED).and_then(|n| n.parse::<u64>().ok()));
+                continue;
+            }
+            Err(error @ ReadError::Cold { .. }) => {
+                unread.push(format!("event {seq}, by which a loss was accepted: {error}"));
+                None
+            }
             Err(error) => return Err(error),
         };
         let accepted = line.as_deref().and_then(AcceptedBreak::of_line);
         losses.extend(accepted.filter(|accepted| accepted.lost.is_none()).map(|accepted| accepted.left_seq));
     }
-    Ok(losses)
+    Ok((losses, unread))
 }
 
 /// The newest checkpoint of the table, and the newest copy if that is another one.

@@ -158,7 +158,8 @@ async fn too_late(cx: &Context, range: Range) -> Result<Vec<Range>, TableError> 
     }
 }
 
-/// All holds, oldest first, as of now: what is chained counts, whether its rows are there or not.
+/// All holds, oldest first, as of now: what is chained counts, whether its rows are there or not. Those
+/// that were released and whose events expired are left out.
 ///
 /// # Errors
 /// The table, or damaged bytes.
@@ -172,7 +173,15 @@ pub async fn list(cx: &Context) -> Result<Vec<Hold>, ReadError> {
     }
     for (hold, seq) in all_rows(cx, &rows::hold_release_partition(&cx.chain)).await? {
         // The row only says where the event is that says so.
-        let line = get_event(cx, seq).await?;
+        let line = match get_event(cx, seq).await {
+            Ok(line) => line,
+            // What is left of an event that expired is its row.
+            Err(ReadError::Expired { .. }) => {
+                released.insert(hold, seq);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if line.as_deref().and_then(HoldEvent::of_line) == Some(HoldEvent::Released { hold }) {
             released.insert(hold, seq);
         }
@@ -196,7 +205,11 @@ pub async fn list(cx: &Context) -> Result<Vec<Hold>, ReadError> {
     for (seq, line) in placed {
         let line = match line {
             Some(line) => Some(line),
-            None => get_event(cx, seq).await?,
+            None => match get_event(cx, seq).await {
+                // It is over, and so long ago that its event expired.
+                Err(ReadError::Expired { .. }) if released.contains_key(&seq) => continue,
+                line => line?,
+            },
         };
         if let Some(hold) = line.as_deref().and_then(|line| read(seq, line, released.get(&seq).copied())) {
             holds.push(hold);

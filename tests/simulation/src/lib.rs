@@ -3,6 +3,7 @@
 //! A seed decides faults, timing and interleaving; the same seed is the same run, byte for byte. The
 //! checker judges from what anybody can see. See `docs/testing.md`.
 
+mod archives;
 mod checker;
 mod dice;
 mod mix;

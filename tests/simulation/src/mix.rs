@@ -38,6 +38,10 @@ pub struct Mix {
     pub reordered: u32,
     /// A process that starts anew offers again what was acknowledged.
     pub offered_again: u32,
+    /// The cold store keeps something else than was put, or nothing, and says that it is done.
+    pub damaged: u32,
+    /// The cold store answers a read with other bytes than it has.
+    pub misread: u32,
 }
 
 impl Mix {
@@ -59,6 +63,8 @@ impl Mix {
         comes_back: 0,
         reordered: 0,
         offered_again: 0,
+        damaged: 0,
+        misread: 0,
     };
 
     /// Any of them, at any of some rates.
@@ -82,6 +88,8 @@ impl Mix {
             comes_back: rate(&[200, 1500]),
             reordered: rate(&[1000, 5000]),
             offered_again: rate(&[2000, 8000]),
+            damaged: rate(&[500, 3000]),
+            misread: rate(&[100, 1000]),
         }
     }
 

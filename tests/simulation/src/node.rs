@@ -8,7 +8,7 @@ use services::cold::Cold;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{self, Poll};
 
 /// What becomes of one call of a port.
@@ -32,11 +32,13 @@ pub struct Node {
     /// How often it has died.
     pub lives: u32,
     skew: Arc<AtomicI64>,
+    /// Wrong answers that it got from the cold store.
+    misread: Arc<AtomicU64>,
 }
 
 impl Node {
     pub(crate) fn new(world: World, stores: Stores, name: Arc<str>, lives: u32) -> Self {
-        Self { world, stores, name, lives, skew: Arc::default() }
+        Self { world, stores, name, lives, skew: Arc::default(), misread: Arc::default() }
     }
 
     /// Another machine's clock is off from the start, where clocks are at all.
@@ -119,6 +121,18 @@ impl Node {
     /// Whether a read fails.
     pub(crate) fn read_fails(&self) -> bool {
         self.world.fault(|mix| mix.lost, "read: lost")
+    }
+
+    /// The cold store answers with other bytes than it has.
+    pub(crate) fn misreads(&self) -> bool {
+        let wrong = self.world.fault(|mix| mix.misread, "cold store: answers wrongly");
+        self.misread.fetch_add(u64::from(wrong), Ordering::SeqCst);
+        wrong
+    }
+
+    /// How often it did so far: who was answered wrongly may say that something is wrong.
+    pub(crate) fn misread(&self) -> u64 {
+        self.misread.load(Ordering::SeqCst)
     }
 
     /// Waits some time below `millis`, as between two tries.

@@ -5,10 +5,11 @@ use crate::ports::at_once;
 use crate::scenarios::{SCENARIOS, Scenario};
 use crate::sim::{Plan, Sim};
 use domain::verify::{Break, BreakKind, Report, Status};
+use services::blocks::{ReadError, get_event};
 use services::derive;
 use services::layout::rows::SCHEMA;
 use services::planted::{Bug, with, with_low_limits};
-use services::verify::{Request, verify};
+use services::verify::{Request, Tiers, verify};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -98,20 +99,38 @@ fn close(sim: &Sim) {
     }
     // The last copy is made by the next tick of a signer.
     if let Err(error) = at_once(services::sign::sign(&cx, domain::checkpoint::Reason::Interval)) {
-        return sim.world.checker().fail(format!("in the end nothing can be signed: {error}"));
+        return sim.world.checker().fail(format!("in the end nothing can be signed: {error:?}"));
     }
-    let request = Request { index: true, ..Request::with_threads(0) };
+    let request = Request { index: true, tiers: Tiers::All, ..Request::with_threads(0) };
     match at_once(verify(&cx, request, |_, _| ())) {
         Err(error) => sim.world.checker().fail(format!("in the end nothing can be verified: {error}")),
         Ok(report) => judge(sim, &report),
+    }
+    every_event_is_there(sim, &cx);
+}
+
+/// Hot or archived: only what expired is not.
+fn every_event_is_there(sim: &Sim, cx: &services::Context) {
+    let mut checker = sim.world.checker();
+    for seq in 1..=checker.head() {
+        let there = match at_once(get_event(cx, seq)) {
+            Ok(line) => line.as_deref() == checker.line(seq),
+            Err(ReadError::Expired { .. }) => checker.may_be_gone(seq),
+            Err(_) => false,
+        };
+        if !there {
+            return checker.fail(format!("in the end event {seq} cannot be read"));
+        }
     }
 }
 
 fn judge(sim: &Sim, report: &Report) {
     let mut checker = sim.world.checker();
     let lost = checker.has_lost();
-    if report.events_total != checker.head() {
-        let (found, head) = (report.events_total, checker.head());
+    // Of what expired only the headers are left.
+    let gone = (1..=checker.head()).filter(|seq| checker.may_be_gone(*seq)).count() as u64;
+    if (report.events_total, report.events_archived) != (checker.head() - gone, gone) {
+        let (found, head) = (report.events_total + report.events_archived, checker.head());
         return checker.fail(format!("verification saw {found} events of {head}"));
     }
     match (report.status(), lost) {

@@ -2,8 +2,8 @@
 //! crash points, the end and its checks, is the same for all.
 
 use crate::roles::{
-    Stream, all_is_kept, appender, auditor, deriver, drainer, forgetful, lister, log_writer, producer_of_nonsense,
-    rebuilder, recorder, redriver, signer, tailer,
+    CutOff, Stream, all_is_kept, appender, archiver, auditor, deriver, drainer, forgetful, lister, log_writer,
+    producer_of_nonsense, rebuilder, recorder, redriver, signer, tailer,
 };
 use crate::sim::Sim;
 
@@ -29,6 +29,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "dead-letters", max_deliveries: 1, run: dead_letters },
     Scenario { name: "everything", max_deliveries: 3, run: everything },
     Scenario { name: "restored", max_deliveries: 5, run: crate::restored::restored },
+    Scenario { name: "archives", max_deliveries: 5, run: crate::archives::archives },
 ];
 
 /// The scenario of this name.
@@ -168,6 +169,11 @@ fn everything(sim: &mut Sim) {
     auditor(sim, "auditor", 1);
     queues_drain(sim);
     everything_is_signed(sim);
+    if sim.draw(|dice| dice.below(2)) == 0 {
+        let cutoff = CutOff::after(sim, 1000, 10_000);
+        archiver(sim, "archiver", cutoff.clone(), None);
+        crate::archives::what_is_due_is_archived(sim, cutoff);
+    }
     sim.run();
 }
 

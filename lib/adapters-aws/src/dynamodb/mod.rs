@@ -16,8 +16,12 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use item::{PARTITION, SORT, VERSION};
 use ports::{Condition, Key, KeyRange, MAX_SORT_BYTES, Order, Row, Table, TableError, Version, check_write};
+
+/// Items that are deleted at once, each on its own condition.
+const AT_ONCE: usize = 16;
 
 /// A table of a DynamoDB API, shared by everybody who can reach it. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -193,6 +197,17 @@ impl Table for DynamoTable {
     async fn put_many(&self, rows: Vec<(Key, Vec<u8>)>) -> Result<(), TableError> {
         rows.iter().try_for_each(|(key, value)| check_write(key, value))?;
         self.write_batches(rows).await
+    }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        stream::iter(rows)
+            .map(async |(key, version)| match self.delete(&key, &version).await {
+                Err(TableError::Conflict(_)) => Ok(()),
+                deleted => deleted,
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
     }
 }
 

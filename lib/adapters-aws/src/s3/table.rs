@@ -257,6 +257,17 @@ impl Table for S3Table {
             .try_collect()
             .await
     }
+
+    async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
+        stream::iter(rows)
+            .map(async |(key, version)| match self.delete(&key, &version).await {
+                Err(TableError::Conflict(_)) => Ok(()),
+                deleted => deleted,
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn archive(head: &mut Head, previous: Hash, counts: &[u64], more: &[Draft]) -> (
     };
     let mut manifest = batch.manifest(base).unwrap();
     manifest.signature = key().sign(&manifest.signed_bytes());
-    (Found { range, manifest: manifest.bytes(), object: Some(batch.into_object()) }, manifest)
+    (Found { range, manifest: manifest.bytes(), object: Some(batch.into_parts().0) }, manifest)
 }
 
 /// Three archives: events 1–130, 131–140, 141–171.

@@ -3,7 +3,7 @@
 //! names the faults of the others.
 
 use super::report::{Break, BreakKind};
-use super::sound::{self, Sound};
+use super::sound::{self, KeptLines, Sound};
 use crate::block::{Block, Header, gzip, member_ranges, split_row};
 use crate::event::{Event, HASH_MEMBER_BYTES};
 use crate::hash::Hash;
@@ -109,14 +109,15 @@ pub(super) fn check_lines(bytes: &[u8], options: &super::Options) -> Checked {
     checked
 }
 
-/// A block whose row was taken apart, its lines kept behind what is in `plain`.
+/// A block whose row was taken apart, and its lines.
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub fn check_and_keep(block: &Block, options: &super::Options, plain: &mut Vec<u8>) -> Result<(), Box<Break>> {
+pub fn check_and_keep(block: &Block, options: &super::Options) -> Result<KeptLines, Box<Break>> {
     let Block { header, body } = block;
-    if sound::parts(header.n, header, body, options, plain, true).is_some() {
-        return Ok(());
+    let mut kept = KeptLines::default();
+    if sound::parts(header.n, header, body, options, Some(&mut kept)).is_some() {
+        return Ok(kept);
     }
     let start = super::Start::At { seq: header.first_seq, prev_hash: header.prev_hash };
     let mut walk = super::Walk::new(super::Options { start, ..options.clone() }, Some(header.chain.clone()), None);

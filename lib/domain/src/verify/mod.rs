@@ -17,6 +17,7 @@ pub use file::{FileError, verify_lines};
 pub use pool::Pool;
 pub use repeats::Scratch;
 pub use report::{Break, BreakKind, Report, Status};
+pub use sound::KeptLines;
 pub use walk::{Evidence, Start, Walk};
 
 /// What a verifier is told beside the bytes.

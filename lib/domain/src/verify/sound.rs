@@ -38,7 +38,16 @@ pub(super) fn lines(bytes: &[u8], options: &Options) -> Option<Sound> {
 /// The row of block `n`, if it is sound and exactly what a writer would have written.
 pub(super) fn block(n: u64, row: &[u8], options: &Options) -> Option<Sound> {
     let (header, body) = split_row(row).ok()?;
-    parts(n, &Header::parse(header).ok()?, body, options, &mut Vec::new(), false)
+    parts(n, &Header::parse(header).ok()?, body, options, None)
+}
+
+/// Lines of a block that was found sound.
+#[derive(Debug, Default)]
+pub struct KeptLines {
+    /// Each with its LF.
+    pub plain: Vec<u8>,
+    /// `at` of each of them.
+    pub times: Vec<[u8; 24]>,
 }
 
 /// A run of gzip members of whole lines, if all of it is sound.
@@ -48,23 +57,29 @@ pub(super) fn members(bytes: &[u8], options: &Options) -> Option<Sound> {
     lines(&plain, options)
 }
 
-/// The same of a block whose row was taken apart. Its lines stay in `plain`, if they are to be kept.
+/// The same of a block whose row was taken apart. With `kept`, its lines and when each of them happened
+/// are put there.
 pub(super) fn parts(
     n: u64,
     header: &Header,
     body: &[u8],
     options: &Options,
-    plain: &mut Vec<u8>,
-    keep: bool,
+    kept: Option<&mut KeptLines>,
 ) -> Option<Sound> {
     let mut run = Run::new(options);
     run.is_block = true;
+    let (mut own, keep) = (KeptLines::default(), kept.is_some());
+    let KeptLines { plain, times } = kept.unwrap_or(&mut own);
     let mut unpacker = gzip::Unpacker::new();
     for (member, range) in header.members.iter().zip(member_ranges(&header.members, body.len())?) {
         let before = if keep { plain.len() } else { 0 };
         plain.truncate(before);
         unpacker.unpack(&body[range], plain).ok()?;
         let lines = run.take(&plain[before..])?;
+        if keep {
+            times.append(&mut run.times);
+        }
+        run.times.clear();
         if lines != member.events || run.sound.as_ref().is_some_and(|sound| sound.hashes.len() > MAX_EVENTS) {
             return None;
         }
@@ -103,6 +118,8 @@ struct Run<'a> {
     at_min: [u8; 24],
     at_max: [u8; 24],
     scratch: Vec<u8>,
+    /// `at` of each line of a block.
+    times: Vec<[u8; 24]>,
 }
 
 impl<'a> Run<'a> {
@@ -116,6 +133,7 @@ impl<'a> Run<'a> {
             at_min: [b'9'; 24],
             at_max: [0; 24],
             scratch: Vec::with_capacity(1024),
+            times: Vec::new(),
         }
     }
 
@@ -158,6 +176,7 @@ impl<'a> Run<'a> {
         sound.leaves.push(merkle::leaf(&hash));
         self.hash_text.copy_from_slice(view.hash);
         if self.is_block {
+            self.times.push(*view.at.first_chunk()?);
             if view.at < &self.at_min[..] {
                 self.at_min.copy_from_slice(view.at);
             }

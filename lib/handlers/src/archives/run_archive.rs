@@ -36,7 +36,7 @@ impl HttpFunction for RunArchive {
     const TIMEOUT_SECONDS: u32 = 120;
 
     fn example() -> Example {
-        let body = json!({"override": true, "olderThanDays": 30});
+        let body = json!({"override": true, "olderThanDays": 0});
         Example { path: "/audit/archive/run", query: &[], body: Some(body) }
     }
 

@@ -43,9 +43,10 @@ impl From<ArchiveError> for Fault {
             ArchiveError::Signer(SignerError::Unavailable(_)) => unavailable(&error),
             ArchiveError::Signer(SignerError::Refused(_)) => internal(&error),
             ArchiveError::Append(error) => error.into(),
-            ArchiveError::Bucket { .. } | ArchiveError::ReadBack { .. } | ArchiveError::Delete { .. } => {
-                told(ProblemCode::ArchiveStoreFailed)
-            }
+            ArchiveError::Bucket { .. }
+            | ArchiveError::ReadBack { .. }
+            | ArchiveError::Fetch { .. }
+            | ArchiveError::Delete { .. } => told(ProblemCode::ArchiveStoreFailed),
             ArchiveError::Broken { .. } | ArchiveError::Batch { .. } => told(ProblemCode::ChainBroken),
             ArchiveError::Clock { .. } => told(ProblemCode::ClockWrong),
         }

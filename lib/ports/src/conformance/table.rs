@@ -18,6 +18,7 @@ pub async fn check_all(table: &dyn Table, scope: &str) {
     partitions_are_apart(table, &p("partitions")).await;
     get_many_keeps_order_and_holes(table, &p("many")).await;
     put_many_writes_all(table, &p("putmany")).await;
+    delete_many_takes_the_versions_it_knows(table, &p("deletemany")).await;
     limits_are_refused(table, &p("limits")).await;
     odd_keys_and_values_survive(table, &p("odd")).await;
     one_of_many_racing_creates_wins(table, &p("race")).await;
@@ -177,6 +178,22 @@ pub async fn put_many_writes_all(table: &dyn Table, partition: &str) {
     assert_eq!(rows.len(), 180);
     assert!(rows.iter().enumerate().all(|(i, row)| row.value == if i < 60 { b"old" } else { b"new" }));
     table.put_many(Vec::new()).await.unwrap();
+}
+
+pub async fn delete_many_takes_the_versions_it_knows(table: &dyn Table, partition: &str) {
+    let key = |i: usize| Key::new(partition, format!("{i:03}"));
+    let mut rows = Vec::new();
+    for i in 0..70 {
+        rows.push((key(i), put(table, &key(i), "value", Condition::Absent).await.unwrap()));
+    }
+    put(table, &key(7), "newer", Condition::Any).await.unwrap();
+    table.delete(&rows[8].0, &rows[8].1).await.unwrap();
+    table.delete_many(rows[..60].to_vec()).await.unwrap();
+    table.delete_many(rows[..60].to_vec()).await.unwrap();
+    table.delete_many(Vec::new()).await.unwrap();
+    let left = table.query(partition, &crate::KeyRange::all(), Order::Ascending, 100).await.unwrap();
+    let left: Vec<Key> = left.into_iter().map(|row| row.key).collect();
+    assert_eq!(left, [7].into_iter().chain(60..70).map(key).collect::<Vec<_>>());
 }
 
 pub async fn limits_are_refused(table: &dyn Table, partition: &str) {

@@ -4,7 +4,9 @@
 //! expires a batch reads the holds after the batch is marked. One of the two sees the other. A mark can
 //! be taken back until the batch is being deleted, by one conditional write, and then no more.
 
-use super::{ArchiveError, about, claims, fetch, place, stubs, stuck};
+use super::announce::about;
+use super::error::stuck;
+use super::{ArchiveError, claims, fetch, place, stubs};
 use crate::Context;
 use crate::append::Appender;
 use crate::blocks::{ReadError, get_stored};
@@ -20,6 +22,8 @@ use ports::{Condition, TableError};
 
 /// The action of the event that announces it.
 pub const EXPIRED: &str = "audit.archive_expired";
+/// For how long expired lines are taken away again, should somebody put them back.
+const REMEMBERED_MILLIS: i64 = 3 * 86_400_000;
 /// Batches that are looked at in one read.
 const PAGE: usize = 100;
 
@@ -59,7 +63,12 @@ pub async fn expire(
         after = last.claim.range.start;
         for stored in page {
             let due = match stored.claim.state {
-                State::Expired(_) => continue,
+                State::Expired(at) => {
+                    if at.plus_millis(REMEMBERED_MILLIS) > cx.clock.now() {
+                        remove(cx, stored.claim.range).await?;
+                    }
+                    continue;
+                }
                 State::Expiring(_) | State::Deleting(_) => true,
                 State::Done => stored.claim.recorded_at <= before,
                 State::Claimed => false,
@@ -119,21 +128,29 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
         place::put(cx, &range.kept(), &what_is_kept(cx, claim).await?).await?;
         cold::kept(cx, claim).await?;
     }
-    let key = cx.cold.key(&cx.chain, &range.object());
-    for (place, bucket) in cx.cold.places() {
-        let failed = |error| ArchiveError::Delete { place, key: key.clone(), error };
-        bucket.delete(&key).await.map_err(failed)?;
-    }
+    remove(cx, range).await?;
     restore::end(cx, range.start).await?;
     tracing::warn!(chain = %cx.chain, events = %range, "the lines of events {range} expired and are deleted");
     Ok(())
 }
 
+/// Takes the lines away, wherever they are. Once more for some days: an archiver that stood still may have
+/// put them back.
+async fn remove(cx: &Context, range: Range) -> Result<(), ArchiveError> {
+    let key = cx.cold.key(&cx.chain, &range.object());
+    for (place, bucket) in cx.cold.places() {
+        let failed = |error| ArchiveError::Delete { place, key: key.clone(), error };
+        bucket.delete(&key).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
 async fn is_held(cx: &Context, range: Range) -> Result<bool, ReadError> {
     let holds = hold::list(cx).await?;
-    Ok(holds
-        .iter()
-        .any(|hold| hold.released.is_none() && hold.range.start <= range.end && range.start <= hold.range.end))
+    // The event that places a hold stays as long as the hold does, or nobody could tell what is held.
+    let keeps =
+        |hold: &hold::Hold| range.holds(hold.seq) || hold.range.start <= range.end && range.start <= hold.range.end;
+    Ok(holds.iter().any(|hold| hold.released.is_none() && keeps(hold)))
 }
 
 /// What stays of a batch: a pure function of its lines and its stubs.
@@ -147,7 +164,7 @@ async fn what_is_kept(cx: &Context, claim: &Claim) -> Result<Vec<u8>, ArchiveErr
     for place in &manifest.blocks {
         let gone = || stuck(range, format!("block {} is gone", place.n));
         let header = get_stored(cx, place.n).await?.ok_or_else(gone)?.header().clone();
-        let body = stubs::members(&object, place).ok_or_else(gone)?;
+        let body = stubs::members(&object, place).ok_or_else(gone)?.to_vec();
         let block = Block { header, body };
         kept.add(&block.header, &block.lines().map_err(ReadError::damaged(place.n))?);
     }

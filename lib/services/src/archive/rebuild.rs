@@ -283,8 +283,8 @@ impl Work<'_> {
         let mut recorded_at = manifest.archived_at;
         for place in &manifest.blocks {
             let block = rebuilt(manifest, place, object).map_err(|refusal| damaged(refusal.to_string()))?;
-            let mut plain = Vec::new();
-            check_and_keep(&block, &options, &mut plain)
+            let plain = check_and_keep(&block, &options)
+                .map(|kept| kept.plain)
                 .map_err(|found| damaged(String::from_utf8_lossy(&found.to_value().canonical()).into_owned()))?;
             if block.header.first_seq != self.seq + 1 || block.header.prev_hash != self.hash {
                 return Err(damaged(format!("block {} does not follow the one before", place.n)));

@@ -119,6 +119,11 @@ pub fn entries(partition: &str, block: u64, derived: &Derived) -> Vec<(Key, Vec<
     derived.entries.iter().enumerate().map(row).collect()
 }
 
+/// Keys of the entries of a block, in this partition.
+pub fn entry_keys(partition: &str, block: u64, entries: &[Entry]) -> Vec<Key> {
+    entries.iter().enumerate().map(|(run, e)| Key::new(partition, entry_sort(e.at_max, block, run))).collect()
+}
+
 /// Those of its derived rows that stay when it is archived.
 pub fn lasting(chain: &ChainName, schema: &str, derived: &Derived) -> Vec<(Key, Vec<u8>)> {
     let marker_row = |m: &Marker| (marker(chain, schema, &m.identity), m.to_value().into_bytes());

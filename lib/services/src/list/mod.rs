@@ -116,8 +116,12 @@ pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
     // After the walk: what was archived meanwhile is reported, and what was swept meanwhile, too.
     if let Some(newest) = cold::newest_archived(cx).await? {
         let restored = cold::still_there(cx, &leases).await?;
-        let lowest = page.lines.last().filter(|_| page.cursor.is_some()).and_then(|line| at_of(line));
-        page.cold = cold::missing(cx, newest, lowest.or(reached), below.0, &restored).await?;
+        // A page that stopped early speaks for everything down to where the next one goes on.
+        let lowest = match page.stopped_early {
+            true => reached,
+            false => page.lines.last().filter(|_| page.cursor.is_some()).and_then(|line| at_of(line)),
+        };
+        page.cold = cold::missing(cx, newest, lowest, below.0, &restored).await?;
     }
     Ok(page)
 }

@@ -8,7 +8,8 @@ use crate::layout::archives::{Claim, State};
 use crate::view::View;
 use domain::archive::{Manifest, Range, faults};
 use domain::block::Stub;
-use domain::event::Draft;
+use domain::derived::Marker;
+use domain::event::{Draft, Identity};
 use domain::hash::Hash;
 use domain::verify::{Break, BreakKind, Chunk, Options, Walk};
 use ports::{Bucket, TableError};
@@ -23,8 +24,8 @@ pub(super) struct Archives<'a> {
     /// What is chained, as far as markers do not say yet; `None` where the chain's end cannot be read.
     view: Option<View>,
     current: Option<Current>,
-    /// SHA-256 of the manifest before; `None` where that is not known.
-    previous: Option<Hash>,
+    /// Last event of the batch before, and SHA-256 of its manifest; `None` where that is not known.
+    previous: (u64, Option<Hash>),
 }
 
 struct Current {
@@ -46,7 +47,7 @@ impl<'a> Archives<'a> {
     /// `first` says whether the walk begins with the first batch.
     pub(super) async fn new(cx: &'a Context, options: &'a Options, read: bool, first: bool) -> Self {
         let view = View::load(cx).await.ok();
-        Self { cx, options, read, view, current: None, previous: first.then_some(Hash::ZERO) }
+        Self { cx, options, read, view, current: None, previous: (0, first.then_some(Hash::ZERO)) }
     }
 
     /// Whether this stub belongs to another batch than the one before.
@@ -88,7 +89,11 @@ impl<'a> Archives<'a> {
     async fn begin(&mut self, stub: &Stub, walk: &mut Walk) -> Result<(), ReadError> {
         let range = stub.archive;
         self.current = Some(Current { range, manifest: None, object: None });
-        let previous = self.previous.take();
+        let previous = match std::mem::replace(&mut self.previous, (range.end, None)) {
+            (end, previous) if end + 1 == range.start => previous,
+            // Its blocks were hot still when the walk came by.
+            _ => self.manifest_before(range.start).await?,
+        };
         let Some((claim, bytes)) = self.record(range).await? else {
             walk.archive(Break::of_manifest(range));
             return Ok(());
@@ -97,10 +102,11 @@ impl<'a> Archives<'a> {
             walk.archive(Break::of_manifest(range));
             return Ok(());
         };
-        self.previous = Some(Hash::of(&bytes));
-        let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest)
-            && stub.header.first_seq == range.start
-            && stub.header.prev_hash == manifest.prev_hash;
+        self.previous = (range.end, Some(Hash::of(&bytes)));
+        // Blocks before this one may have been hot still when the walk came by.
+        let is_first = manifest.blocks.first().is_none_or(|first| first.n >= stub.header.n);
+        let begins = stub.header.first_seq == range.start && stub.header.prev_hash == manifest.prev_hash;
+        let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest) && (begins || !is_first);
         let named = self.names(archive::announcement(&claim)).await?;
         if !named && claim.state == State::Claimed {
             // In a table that was made anew, after the event that named it was lost.
@@ -124,6 +130,15 @@ impl<'a> Archives<'a> {
         Ok(())
     }
 
+    /// The manifest of the batch before the one that starts here, as that batch's record names it.
+    async fn manifest_before(&self, start: u64) -> Result<Option<Hash>, ReadError> {
+        match claims::before(self.cx, Some(start), 1).await {
+            Ok(mut before) => Ok(before.pop().and_then(|stored| stored.claim.signed).map(|signed| signed.manifest)),
+            Err(TableError::Rejected(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The claim of a batch and its manifest's bytes, if there are such.
     async fn record(&self, range: Range) -> Result<Option<(Claim, Vec<u8>)>, ReadError> {
         let claim = match claims::get(self.cx, range.start).await {
@@ -140,9 +155,10 @@ impl<'a> Archives<'a> {
     async fn names(&self, event: Option<Draft>) -> Result<bool, ReadError> {
         let (Some(view), Some(event)) = (&self.view, event) else { return Ok(true) };
         let identity = event.identity(&self.cx.chain);
-        let marker = match view.look_up(self.cx, &[identity]).await?.pop().flatten() {
+        let marker = match marker_of(self.cx, view, &identity).await? {
             Some(marker) => Some(marker),
-            None => view.recall(self.cx, &identity).await?,
+            // It may have been chained since the view was made.
+            None => marker_of(self.cx, &View::load(self.cx).await?, &identity).await?,
         };
         let Some(marker) = marker else { return Ok(false) };
         if !self.read {
@@ -229,6 +245,13 @@ impl<'a> Archives<'a> {
     }
 }
 
+async fn marker_of(cx: &Context, view: &View, identity: &Identity) -> Result<Option<Marker>, ReadError> {
+    match view.look_up(cx, std::slice::from_ref(identity)).await?.pop().flatten() {
+        Some(marker) => Ok(Some(marker)),
+        None => view.recall(cx, identity).await,
+    }
+}
+
 /// Looks at one batch alone, as it is in the cold store. What does not hold, and what could not be read.
 pub(crate) async fn one_batch(
     cx: &Context,
@@ -236,7 +259,8 @@ pub(crate) async fn one_batch(
     options: &Options,
 ) -> Result<(Vec<Break>, Vec<String>), ReadError> {
     let mut walk = Walk::new(options.clone(), Some(cx.chain.clone()), None);
-    let archives = Archives { cx, options, read: true, view: View::load(cx).await.ok(), current: None, previous: None };
+    let archives =
+        Archives { cx, options, read: true, view: View::load(cx).await.ok(), current: None, previous: (0, None) };
     let manifest = match archives.record(claim.range).await? {
         Some((_, bytes)) => claims::believed(cx, claim, &bytes).ok().map(|manifest| (manifest, bytes)),
         None => None,

@@ -1,9 +1,12 @@
 //! Verifying the stored chain: every block, every checkpoint, and their copies outside the table.
 //! Of what is archived, the hot tier has the headers and the manifests; the rest is read if asked for.
 
+mod answer;
 mod archives;
+mod blocks;
 mod place;
 
+pub use answer::{report_of_nothing, report_value};
 pub(crate) use archives::one_batch;
 pub use place::Place;
 
@@ -12,19 +15,13 @@ use crate::blocks::{ReadError, find_head};
 use crate::index::Archived;
 use crate::layout::archives::Claim;
 use crate::layout::rows::{self, SCHEMA};
-use crate::planted::{Bug, limit, planted};
+use crate::planted::{Bug, planted};
 use crate::{Context, checkpoints, derive, index};
-use archives::{Archives, Next};
-use domain::block::{Stored, is_stub};
-use domain::json::{Object, Value};
-use domain::time::Timestamp;
-use domain::verify::{Break, Checked, Chunk, Evidence, Options, Pool, Report, Scratch, Start, Status, Walk};
-use ports::{BucketError, KeyRange, Order, TableError};
 
-/// Blocks that one query reads: at most 6 MiB of rows.
-const PAGE: usize = 16;
-/// Stubs that one query reads.
-const STUBS: usize = 256;
+use blocks::{Blocks, Feed};
+use domain::time::Timestamp;
+use domain::verify::{Evidence, Options, Pool, Report, Scratch, Start, Walk};
+use ports::{BucketError, KeyRange, Order, TableError};
 
 /// What a caller decides.
 pub struct Request {
@@ -151,10 +148,7 @@ pub async fn verify_tiers(
         walk.resume(edge);
     }
     let first_block = from.map_or(1, |from| from.block);
-    let archives = match &archived {
-        Some(_) => Some(Archives::new(cx, &options, request.tiers == Tiers::All, first_block == 1).await),
-        None => None,
-    };
+    let read = request.tiers == Tiers::All;
     let feed = Feed { cx, after: String::new(), last: last_checkpoint };
     let last_archived = archived.as_ref().map_or(0, |claim| claim.last_block);
     let mut blocks = Blocks {
@@ -162,7 +156,9 @@ pub async fn verify_tiers(
         walk,
         feed,
         pool: Pool::new(&options),
-        archives,
+        archives: None,
+        options: &options,
+        read,
         head,
         last_archived,
         oldest_hot: None,
@@ -184,9 +180,9 @@ pub async fn verify_tiers(
     if watermark > head.block {
         walk.derived_beyond_the_end();
     }
-    for left_seq in crate::guard::unvouched_losses(cx).await? {
-        walk.index_mismatch(left_seq + 1);
-    }
+    let (losses, unread) = crate::guard::unvouched_losses(cx).await?;
+    losses.into_iter().for_each(|left_seq| walk.index_mismatch(left_seq + 1));
+    unread.into_iter().for_each(|what| walk.missing(what));
     if request.index {
         let archived = Archived { last_block: last_archived, read: request.tiers == Tiers::All };
         index::check(cx, head.block, archived, &mut walk).await?;
@@ -205,144 +201,6 @@ async fn newest_archived(cx: &Context) -> Result<Option<Claim>, TableError> {
     Ok(newest.into_iter().map(|stored| stored.claim).find(|claim| claim.signed.is_some()))
 }
 
-/// The walk over the rows of blocks.
-struct Blocks<'a, P> {
-    cx: &'a Context,
-    walk: Walk,
-    feed: Feed<'a>,
-    pool: Pool,
-    archives: Option<Archives<'a>>,
-    head: domain::block::Head,
-    last_archived: u64,
-    oldest_hot: Option<u64>,
-    until: Option<Timestamp>,
-    /// Whether an archive was begun: every call gets one further at least.
-    begun: bool,
-    /// Whether the last block joined was a stub of which only the header was looked at.
-    behind_stubs: bool,
-    progress: P,
-}
-
-impl<P: FnMut(u64, u64)> Blocks<'_, P> {
-    /// Joins all of them; where it stopped, if its time was over.
-    async fn go(&mut self, first_block: u64) -> Result<Option<Place>, VerifyError> {
-        let per_partition = rows::blocks_per_partition();
-        let mut range = first_block.checked_sub(1).map_or_else(KeyRange::all, |n| KeyRange::after(rows::number(n)));
-        for partition in first_block / per_partition..=self.head.block / per_partition {
-            let name = rows::block_partition(&self.cx.chain, partition);
-            let mut next = partition * per_partition;
-            loop {
-                // Stubs are small.
-                let most = limit(if next < self.last_archived { STUBS } else { PAGE }, 2);
-                let page = self.cx.table.query(&name, &range, Order::Ascending, most).await?;
-                let full = page.len() == most;
-                range = page.last().map_or(range, |row| KeyRange::after(row.key.sort.clone()));
-                for row in page {
-                    let n = row.key.sort.parse().unwrap_or_default();
-                    next = n + 1;
-                    if n > self.head.block {
-                        continue;
-                    }
-                    if let Some(place) = self.row(n, row.value).await? {
-                        return Ok(Some(place));
-                    }
-                }
-                if !full {
-                    break;
-                }
-            }
-            range = KeyRange::all();
-        }
-        self.drain().await?;
-        Ok(None)
-    }
-
-    async fn row(&mut self, n: u64, row: Vec<u8>) -> Result<Option<Place>, VerifyError> {
-        let stub = match is_stub(&row).then(|| Stored::from_row(&row)) {
-            Some(Ok(Stored::Cold(stub))) => stub,
-            _ => {
-                if self.oldest_hot.is_none() {
-                    self.oldest_hot = Stored::from_row(&row).ok().map(|stored| stored.header().first_seq);
-                }
-                self.submit(Chunk::Block { n, row }).await?;
-                return Ok(None);
-            }
-        };
-        // Without a record of any batch, every stub is one too many.
-        let Some(archives) = &mut self.archives else {
-            self.drain().await?;
-            self.walk.archive(Break::of_manifest(stub.archive));
-            self.walk.stub(n, &stub.header);
-            return Ok(None);
-        };
-        if archives.begins(&stub) {
-            drain(&mut self.pool, &mut self.walk, &mut self.feed, &mut self.progress, self.head.seq).await?;
-            if let (Some(until), Some((seq, prev_hash))) = (self.until, self.walk.place())
-                && self.begun
-                && self.cx.clock.now() >= until
-            {
-                return Ok(Some(Place { block: n, seq, prev_hash, edge: self.walk.edge().cloned() }));
-            }
-        }
-        self.begun = true;
-        match archives.stub(n, &stub, &mut self.walk).await? {
-            Next::Run(chunk) => self.submit(chunk).await?,
-            Next::Header => {
-                self.drain().await?;
-                self.feed.up_to(&mut self.walk, stub.header.last_seq()).await?;
-                self.walk.stub(n, &stub.header);
-                self.behind_stubs = true;
-            }
-        }
-        Ok(None)
-    }
-
-    async fn submit(&mut self, chunk: Chunk) -> Result<(), VerifyError> {
-        if std::mem::take(&mut self.behind_stubs) {
-            // The tree of what was passed over is what the signer of the next checkpoint left.
-            let next = self.walk.next_checkpoint().cloned();
-            if let Some(checkpoint) = next
-                && let Ok(Some((_, edge))) = checkpoints::edge(self.cx, &checkpoint).await
-            {
-                self.walk.offer(edge);
-            }
-        }
-        if let Some(run) = self.pool.submit(chunk) {
-            join(run, &mut self.walk, &mut self.feed, &mut self.progress, self.head.seq).await?;
-        }
-        Ok(())
-    }
-
-    async fn drain(&mut self) -> Result<(), VerifyError> {
-        drain(&mut self.pool, &mut self.walk, &mut self.feed, &mut self.progress, self.head.seq).await
-    }
-}
-
-async fn drain(
-    pool: &mut Pool,
-    walk: &mut Walk,
-    feed: &mut Feed<'_>,
-    progress: &mut impl FnMut(u64, u64),
-    head: u64,
-) -> Result<(), VerifyError> {
-    while let Some(run) = pool.receive() {
-        join(run, walk, feed, progress, head).await?;
-    }
-    Ok(())
-}
-
-async fn join(
-    run: Checked,
-    walk: &mut Walk,
-    feed: &mut Feed<'_>,
-    progress: &mut impl FnMut(u64, u64),
-    head: u64,
-) -> Result<(), VerifyError> {
-    progress(run.greatest_seq(), head);
-    feed.up_to(walk, run.greatest_seq()).await?;
-    Ok(walk.run(run)?)
-}
-
 fn take_anchors(walk: &mut Walk, copies: Result<Vec<(u64, Vec<u8>)>, BucketError>, given: &[Vec<u8>]) {
     match copies {
         Ok(copies) => copies.iter().for_each(|(_, line)| walk.checkpoint(line, Evidence::Anchor)),
@@ -355,67 +213,4 @@ async fn newest_key(cx: &Context) -> Result<String, TableError> {
     let partition = rows::checkpoint_partition(&cx.chain);
     let rows = cx.table.query(&partition, &KeyRange::all(), Order::Descending, 1).await?;
     Ok(rows.into_iter().next().map(|row| row.key.sort).unwrap_or_default())
-}
-
-/// Hands over checkpoints just ahead of the walk, so that memory holds a page of them.
-struct Feed<'a> {
-    cx: &'a Context,
-    /// Key of the last checkpoint that was handed over.
-    after: String,
-    /// Key of the last that is to be.
-    last: String,
-}
-
-impl Feed<'_> {
-    async fn up_to(&mut self, walk: &mut Walk, seq: u64) -> Result<(), TableError> {
-        while !walk.has_checkpoints_beyond(seq) && self.after < self.last {
-            let page = checkpoints::lines_after(self.cx, &self.after).await?;
-            let Some((newest, _)) = page.last() else { break };
-            self.after.clone_from(newest);
-            for (_, line) in page.iter().filter(|(key, _)| *key <= self.last) {
-                walk.checkpoint(line, Evidence::Chained);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The body of GET /audit/verify where the chain could not be read at all.
-pub fn report_of_nothing() -> Value {
-    Object::of([("status", Status::Incomplete.as_str().into()), ("ok", false.into()), ("break", Value::Null)]).into()
-}
-
-/// The body of GET /audit/verify.
-pub fn report_value(verification: &Verification) -> Value {
-    let report = &verification.report;
-    let number = |n: u64| Value::integer(n).unwrap_or(Value::Null);
-    let maybe = |n: Option<u64>| n.map_or(Value::Null, number);
-    let head =
-        report.head.map(|(seq, hash)| Value::from(Object::of([("seq", number(seq)), ("hash", hash.to_hex().into())])));
-    let range = |r: &domain::archive::Range| {
-        Value::from(Object::of([("startSeq", number(r.start)), ("endSeq", number(r.end))]))
-    };
-    let tiers = match verification.tiers {
-        Tiers::Hot => "hot",
-        Tiers::All => "all",
-    };
-    Object::of([
-        ("status", report.status().as_str().into()),
-        ("ok", (report.status() == Status::Intact).into()),
-        ("tiers", tiers.into()),
-        ("anchored", report.anchored.into()),
-        ("eventsVerified", number(report.events_verified)),
-        ("eventsTotal", number(report.events_total)),
-        ("eventsArchived", number(report.events_archived)),
-        ("archivesVerified", number(report.archives_verified)),
-        ("checkpointsVerified", number(report.checkpoints_verified)),
-        ("head", head.unwrap_or(Value::Null)),
-        ("unsignedTail", number(report.unsigned_tail)),
-        ("oldestHotSeq", maybe(verification.oldest_hot)),
-        ("highestArchivedSeq", maybe(verification.highest_archived)),
-        ("expiredRanges", Value::Array(report.expired.iter().map(range).collect())),
-        ("missing", Value::Array(report.missing.iter().map(|what| what.as_str().into()).collect())),
-        ("break", report.first_break.as_ref().map_or(Value::Null, |found| found.to_value())),
-    ])
-    .into()
 }

@@ -73,6 +73,9 @@ impl Checker {
         if key.starts_with("tiles/") {
             self.tiles.insert(key.to_owned(), bytes.to_vec());
         }
+        if key.starts_with("audit/") {
+            return self.archived(key, bytes);
+        }
         let Some(name) = key.strip_prefix("checkpoints/") else { return };
         let n = name.rsplit('/').next().and_then(|name| name.strip_suffix(".json")).and_then(|n| n.parse().ok());
         let Some(n) = n else { return self.fail(format!("a copy is called {key}")) };

@@ -38,6 +38,7 @@ impl Checker {
             return Err("it holds no event".to_owned());
         }
         self.blocks = n;
+        self.rows.push(row.to_vec());
         self.block_ends.push(self.head());
         self.after_a_break(before)
     }

@@ -4,11 +4,15 @@
 //! It reads lines with its own eyes: nothing of the product's verifier is used here.
 
 mod answers;
+mod archives;
 mod checkpoints;
+mod holds;
+mod leases;
 mod lines;
 mod restored;
 mod tiles;
 
+pub(crate) use archives::Span;
 use lines::Chained;
 use ports::Key;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +45,12 @@ pub struct Checker {
     /// What a log holds that no event can be made of: it must be kept aside.
     unusable: Vec<String>,
     restored: Option<restored::Restored>,
+    /// The rows of blocks as they were chained.
+    rows: Vec<Vec<u8>>,
+    archives: archives::Archives,
+    leases: leases::Leases,
+    /// Milliseconds since 1970 at the write that is looked at.
+    now: i64,
 }
 
 impl Checker {
@@ -69,8 +79,14 @@ impl Checker {
         self.checkpoints.len() as u64
     }
 
-    /// A row was written, or deleted.
-    pub(crate) fn row(&mut self, key: &Key, before: Option<&[u8]>, after: Option<&[u8]>) {
+    /// The row of block `n` as it was chained.
+    fn block_row(&self, n: u64) -> Option<&[u8]> {
+        self.rows.get(usize::try_from(n).ok()?.checked_sub(1)?).map(Vec::as_slice)
+    }
+
+    /// A row was written, or deleted, at this moment.
+    pub(crate) fn row(&mut self, now: i64, key: &Key, before: Option<&[u8]>, after: Option<&[u8]>) {
+        self.now = now;
         let found = if key.partition.starts_with("chain#") {
             self.block(key, before, after)
         } else if key.partition.starts_with("checkpoint#") {
@@ -80,6 +96,12 @@ impl Checker {
         } else if key.partition.starts_with("accepting#") {
             self.intended();
             Ok(())
+        } else if key.partition.starts_with("archive#") {
+            self.take_claim(key, after)
+        } else if key.partition.starts_with("restored") {
+            self.restored_row(key, after)
+        } else if key.partition.starts_with("marker#") && after.is_none() && self.restored.is_none() {
+            Err(format!("{key} was deleted"))
         } else {
             Ok(())
         };
@@ -95,7 +117,9 @@ impl Checker {
                 self.take_block(n, row).map_err(|what| format!("block {n}: {what}"))
             }
             (None, Some(_)) => Err(format!("block {n} was created where block {} is the next", self.blocks + 1)),
-            (Some(_), Some(_)) => Err(format!("block {n} was written over")),
+            (Some(before), Some(after)) => {
+                self.take_stub(n, before, after).map_err(|what| format!("block {n}: {what}"))
+            }
             (_, None) => Err(format!("block {n} was deleted")),
         }
     }

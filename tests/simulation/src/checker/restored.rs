@@ -27,6 +27,7 @@ impl Checker {
         }
         self.blocks = blocks;
         self.block_ends.truncate(cut(blocks));
+        self.rows.truncate(cut(blocks));
         let lost = self.checkpoints.split_off(cut(checkpoints));
         let vouched =
             self.copies.values().any(|copy| lost.iter().any(|seen| seen.line == *copy && seen.head_seq > events));

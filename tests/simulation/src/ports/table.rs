@@ -24,7 +24,8 @@ fn store(node: &Node, key: &Key, value: Vec<u8>, condition: Condition) -> Result
     let written = at_once(table.put(key, value.clone(), condition));
     node.world.note(format_args!("{} put {key} {}", node.name, text(&written)));
     if written.is_ok() {
-        node.world.checker().row(key, before.map(|row| row.value).as_deref(), Some(&value));
+        let now = node.world.now();
+        node.world.checker().row(now, key, before.map(|row| row.value).as_deref(), Some(&value));
     }
     written
 }
@@ -35,7 +36,8 @@ fn erase(node: &Node, key: &Key, version: &Version) -> Result<(), TableError> {
     let erased = at_once(table.delete(key, version));
     node.world.note(format_args!("{} delete {key} {}", node.name, text(&erased)));
     if erased.is_ok() {
-        node.world.checker().row(key, before.map(|row| row.value).as_deref(), None);
+        let now = node.world.now();
+        node.world.checker().row(now, key, before.map(|row| row.value).as_deref(), None);
     }
     erased
 }

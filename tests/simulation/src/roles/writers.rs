@@ -41,6 +41,15 @@ impl Progress {
 /// Callers of one process that append through one appender, each its own batches, each until it is
 /// acknowledged. With `again`, from the start whenever the process starts anew.
 pub(crate) fn appender(sim: &mut Sim, name: &str, callers: Vec<Vec<Vec<Draft>>>, again: bool) {
+    append_each(sim, name, callers, again, 0);
+}
+
+/// One caller who waits up to so many milliseconds between two batches.
+pub(crate) fn slow_appender(sim: &mut Sim, name: &str, batches: Vec<Vec<Draft>>, pause: u64) {
+    append_each(sim, name, vec![batches], false, pause);
+}
+
+fn append_each(sim: &mut Sim, name: &str, callers: Vec<Vec<Vec<Draft>>>, again: bool, pause: u64) {
     let callers: Vec<(Batches, Progress)> =
         callers.into_iter().map(|batches| (Arc::new(batches), Progress::default())).collect();
     sim.client(name, move |node| {
@@ -49,15 +58,24 @@ pub(crate) fn appender(sim: &mut Sim, name: &str, callers: Vec<Vec<Vec<Draft>>>,
             let appender = Appender::new(node.context());
             let calls = callers.iter().map(|(batches, progress)| {
                 let start = if again { 0 } else { progress.start(&node) };
-                append_all(&node, &appender, &batches[start.min(batches.len())..], progress, start)
+                append_all(&node, &appender, &batches[start.min(batches.len())..], progress, (start, pause))
             });
             join_all(calls).await;
         }
     });
 }
 
-async fn append_all(node: &Node, appender: &Appender, batches: &[Vec<Draft>], progress: &Progress, start: usize) {
+async fn append_all(
+    node: &Node,
+    appender: &Appender,
+    batches: &[Vec<Draft>],
+    progress: &Progress,
+    (start, pause): (usize, u64),
+) {
     for (place, batch) in (start..).zip(batches) {
+        if pause > 0 {
+            node.rest(pause).await;
+        }
         loop {
             match node.until_dropped(appender.append(batch.clone())).await {
                 None => {}
