@@ -5,10 +5,8 @@ use crate::failure::Failure;
 use crate::remote::Remote;
 use api::{Verification, VerificationStatus};
 use reqwest::Method;
+use services::verify::STOPPED;
 use std::process::ExitCode;
-
-/// How an answer says that it ended only because its time was over.
-const STOPPED: &str = "stopped behind event ";
 
 pub(super) async fn ask(remote: &Remote, cold: bool, json: bool) -> Result<ExitCode, Failure> {
     let first = if cold { "/audit/verify?tiers=all" } else { "/audit/verify" };
