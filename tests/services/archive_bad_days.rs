@@ -218,7 +218,9 @@ async fn one_event_of_the_year_2099_stops_nothing() {
 #[tokio::test]
 async fn a_damaged_block_stays_and_is_named() {
     let world = World::default();
-    append(&world.cx, 0, 70, 7).await;
+    append(&world.cx, 0, 21, 7).await;
+    services::sign::sign(&world.cx, domain::checkpoint::Reason::Manual).await.unwrap();
+    append(&world.cx, 21, 70, 7).await;
     services::derive::derive(&world.cx, services::layout::rows::SCHEMA, u64::MAX).await.unwrap();
     services::sign::sign(&world.cx, domain::checkpoint::Reason::Manual).await.unwrap();
     let key = services::layout::rows::block(&world.cx.chain, 4);

@@ -3,7 +3,7 @@
 //! Any number of processes may do it at once. Within a process one create is under way, and what
 //! arrives meanwhile is the next block.
 
-use crate::blocks::{ReadError, get_block};
+use crate::blocks::{ReadError, get_stored};
 use crate::guard::{self, GuardError, Rollback};
 use crate::layout::{messages, rows};
 use crate::planted::{Bug, limit, planted};
@@ -166,6 +166,10 @@ impl Appender {
                 derive::derive(&self.cx, rows::SCHEMA, u64::MAX).await?;
             }
             view.follow_watermark(&self.cx).await?;
+            if view.watermark > view.head.block {
+                // Others went on, perhaps for months: what lies between may be archived by now.
+                *view = View::load(&self.cx).await?;
+            }
             let (fresh, identities) = self.answer_recent(view, in_flight).await?;
             if fresh.is_empty() {
                 continue;
@@ -278,14 +282,14 @@ impl Appender {
                 // A conflict may be with ourselves, and a timeout may have been a success.
                 Err(error @ (TableError::Conflict(_) | TableError::Unavailable(_))) => last = Some(error),
             }
-            match get_block(cx, header.n).await {
-                Ok(Some(there)) if there.header.nonce == header.nonce && planted(Bug::SlotIsFreed) => {
+            match get_stored(cx, header.n).await {
+                Ok(Some(there)) if there.header().nonce == header.nonce && planted(Bug::SlotIsFreed) => {
                     free_slot(cx, &key).await.map_err(AppendError::Table)?;
                     break;
                 }
                 Ok(Some(there))
-                    if there.header.nonce == header.nonce
-                        || (planted(Bug::KnowsBlocksByWriter) && there.header.writer == header.writer) =>
+                    if there.header().nonce == header.nonce
+                        || (planted(Bug::KnowsBlocksByWriter) && there.header().writer == header.writer) =>
                 {
                     return Ok(Some(header));
                 }

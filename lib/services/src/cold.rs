@@ -11,6 +11,9 @@ use domain::names::ChainName;
 use ports::Bucket;
 use std::sync::Arc;
 
+/// More than is ever kept of a batch: two thousand headers, and a few events.
+pub(crate) const MAX_KEPT_BYTES: u64 = 32 * 1024 * 1024;
+
 /// For how long nobody can delete what is put there; the store sees to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lock {
@@ -90,7 +93,7 @@ pub async fn kept(cx: &Context, claim: &Claim) -> Result<Kept, ReadError> {
     let key = cx.cold.key(&cx.chain, &claim.range.kept());
     let mut problems = Vec::new();
     for (place, bucket) in cx.cold.places() {
-        let problem = match bucket.get(&key).await {
+        let problem = match bucket.get_range(&key, 0, MAX_KEPT_BYTES).await {
             Ok(Some(bytes)) if Some(Hash::of(&bytes)) != claim.kept => "it is not what was kept".to_owned(),
             Ok(Some(bytes)) => match Kept::from_bytes(&bytes) {
                 Ok(kept) => return Ok(kept),

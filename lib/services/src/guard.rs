@@ -140,11 +140,8 @@ pub(crate) async fn unvouched_losses(cx: &Context) -> Result<(Vec<u64>, Vec<Stri
         let line = match get_event(cx, seq).await {
             Ok(line) => line,
             Err(ReadError::Damaged { .. }) => None,
-            // Its row is all that is left of it.
-            Err(ReadError::Expired { .. }) => {
-                losses.extend(row.key.sort.strip_prefix(rows::UNVOUCHED).and_then(|n| n.parse::<u64>().ok()));
-                continue;
-            }
+            // What the log says of itself is kept for ever: this is another event, and the row nobody's word.
+            Err(ReadError::Expired { .. }) => None,
             Err(error @ ReadError::Cold { .. }) => {
                 unread.push(format!("event {seq}, by which a loss was accepted: {error}"));
                 None

@@ -158,8 +158,7 @@ async fn too_late(cx: &Context, range: Range) -> Result<Vec<Range>, TableError> 
     }
 }
 
-/// All holds, oldest first, as of now: what is chained counts, whether its rows are there or not. Those
-/// that were released and whose events expired are left out.
+/// All holds, oldest first, as of now: what is chained counts, whether its rows are there or not.
 ///
 /// # Errors
 /// The table, or damaged bytes.
@@ -175,11 +174,8 @@ pub async fn list(cx: &Context) -> Result<Vec<Hold>, ReadError> {
         // The row only says where the event is that says so.
         let line = match get_event(cx, seq).await {
             Ok(line) => line,
-            // What is left of an event that expired is its row.
-            Err(ReadError::Expired { .. }) => {
-                released.insert(hold, seq);
-                continue;
-            }
+            // What the log says of holds is kept for ever: this is another event, and the row nobody's word.
+            Err(ReadError::Expired { .. }) => continue,
             Err(error) => return Err(error),
         };
         if line.as_deref().and_then(HoldEvent::of_line) == Some(HoldEvent::Released { hold }) {
@@ -206,8 +202,7 @@ pub async fn list(cx: &Context) -> Result<Vec<Hold>, ReadError> {
         let line = match line {
             Some(line) => Some(line),
             None => match get_event(cx, seq).await {
-                // It is over, and so long ago that its event expired.
-                Err(ReadError::Expired { .. }) if released.contains_key(&seq) => continue,
+                Err(ReadError::Expired { .. }) => continue,
                 line => line?,
             },
         };

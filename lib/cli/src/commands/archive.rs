@@ -56,7 +56,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     match (run.batches.last(), run.complete) {
         (_, Some(false)) => eprintln!("more is due, and others are at work on it: run this again"),
         (None, _) => {
-            eprintln!("nothing is due: there is no hot block {what}, the newest one apart, which always stays")
+            eprintln!("nothing is due: there is no hot block {what}, those apart by which archiving itself is said")
         }
         (Some(last), _) => eprintln!("nothing more is due {what}; events from {} on are hot", last.end_seq + 1),
     }
@@ -75,7 +75,8 @@ fn cutoff(target: &Target, days: Option<u32>) -> Option<Timestamp> {
 async fn here(installation: &Installation, arguments: &Arguments) -> Result<ArchiveRun, Failure> {
     let hub = &installation.hub;
     let days = arguments.older_than_days.unwrap_or(hub.archiving.hot_retention_days);
-    let by = arguments.operator.clone().filter(|name| !name.trim().is_empty());
+    // Somebody at this machine, if not by name: a run that is asked for is said in the log.
+    let by = arguments.operator.clone().filter(|name| !name.trim().is_empty()).or(Some("operator".to_owned()));
     let request = Request { cutoff: days_before(hub.cx.clock.now(), days), by, until: None };
     let run = archive(&hub.cx, hub.appender(), &request).await?;
     let batches = answers::archives(&hub.cx, &run.batches).await?;

@@ -30,6 +30,7 @@ pub(crate) async fn run(hub: &Hub, arguments: &Arguments, json: bool) -> Result<
     let before = days_before(hub.cx.clock.now(), arguments.older_than_days);
     let (gone, held) = if arguments.yes {
         let done = expire(&hub.cx, hub.appender(), before, None).await?;
+        done.locked.iter().for_each(|range| eprintln!("events {range} are locked by the store, and stay until then"));
         (done.expired.into_iter().map(|claim| claim.range).collect(), done.held)
     } else {
         due(&hub.cx, before).await?

@@ -14,11 +14,14 @@ pub(crate) struct Arguments {
     /// Make a table that is lost anew, from archives, their manifests and checkpoints
     #[arg(long)]
     from_archives: bool,
+    /// With --from-archives: lines that are gone expired, although no archived event says so
+    #[arg(long, requires = "from_archives")]
+    accept_gone: bool,
 }
 
 pub(crate) async fn run(target: &Which, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     if arguments.from_archives {
-        return from_archives(target, json).await;
+        return from_archives(target, arguments.accept_gone, json).await;
     }
     let target = target.open(Makes::Nothing).await?;
     derived_rows(target.here("rebuild")?, json).await
@@ -34,7 +37,7 @@ async fn derived_rows(cx: &Context, json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn from_archives(target: &Which, json: bool) -> Result<ExitCode, Failure> {
+async fn from_archives(target: &Which, accept_gone: bool, json: bool) -> Result<ExitCode, Failure> {
     let settings = target.settings()?;
     if target.elsewhere().is_some() {
         return Err(not_there("rebuild"));
@@ -50,7 +53,7 @@ async fn from_archives(target: &Which, json: bool) -> Result<ExitCode, Failure> 
     name_the_chain(&settings).await?;
     let installation = open(&settings, Makes::Log).await?;
     let mut progress = super::progress::Progress::new();
-    let rebuilt = rebuild(&installation.hub.cx, |read, all| progress.at(read, all)).await?;
+    let rebuilt = rebuild(&installation.hub.cx, accept_gone, |read, all| progress.at(read, all)).await?;
     progress.end();
     print(&rebuilt, json);
     Ok(ExitCode::SUCCESS)

@@ -72,7 +72,7 @@ impl Batch {
     pub fn has_room_for(&self, header: &Header) -> bool {
         let bytes: u64 = header.members.iter().map(|member| u64::from(member.bytes)).sum();
         let fits = self.object.len() as u64 + bytes <= MAX_BYTES
-            && header.last_seq() - self.start < MAX_EVENTS
+            && header.last_seq().saturating_sub(self.start) < MAX_EVENTS
             && self.blocks.len() < MAX_BLOCKS;
         self.blocks.is_empty() || fits
     }

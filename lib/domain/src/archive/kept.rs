@@ -1,10 +1,20 @@
-//! What is kept of an archive whose lines expired: the headers of its blocks, and the log's own events,
-//! by which holds, accepted breaks and the archives themselves are known. No event of a producer.
+//! What is kept of an archive whose lines expired: the headers of its blocks, and those of the log's own
+//! events by which holds, accepted breaks and the archives themselves are known. No event of a producer.
 
 use crate::block::Header;
 use crate::json::Refusal;
 use crate::line::LineView;
 use crate::names::Source;
+
+/// Actions of the events that stay.
+const KEPT: [&str; 6] = [
+    crate::derived::BREAK_ACCEPTED,
+    crate::derived::HOLD_PLACED,
+    crate::derived::HOLD_RELEASED,
+    "audit.archived",
+    "audit.archive_expired",
+    "audit.archive_verification_failed",
+];
 
 /// As it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +31,10 @@ impl Kept {
         self.headers.push(header.clone());
         for line in plain.split_inclusive(|b| *b == b'\n') {
             let view = line.strip_suffix(b"\n").and_then(LineView::of);
-            if view.is_some_and(|view| view.source == Source::AUDIT.as_bytes()) {
+            let stays = |view: LineView<'_>| {
+                view.source == Source::AUDIT.as_bytes() && KEPT.iter().any(|action| action.as_bytes() == view.action)
+            };
+            if view.is_some_and(stays) {
                 self.lines.extend_from_slice(line);
             }
         }
@@ -42,7 +55,10 @@ impl Kept {
         let mut kept = Self::default();
         for line in bytes.split_inclusive(|b| *b == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
-            if LineView::of(text).is_some() {
+            if let Some(view) = LineView::of(text) {
+                if view.computed_hash() != view.hash {
+                    return Err(Refusal::new("archive-mismatch", "a line that was kept does not hold"));
+                }
                 kept.lines.extend_from_slice(line);
             } else {
                 kept.headers.push(Header::parse(text)?);

@@ -63,7 +63,7 @@ impl Range {
             (text.len() == 20 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
         };
         let range = Self { start: number(start)?, end: number(end)? };
-        (range.start > 0 && range.end >= range.start).then_some(range)
+        (range.start > 0 && range.end >= range.start && range.end < 1 << 53).then_some(range)
     }
 
     /// Whether this event is in it.

@@ -33,5 +33,10 @@ const USES: &[Grant] = &[
 ];
 
 fn plan(archiving: &Archiving) -> Plan {
-    Plan { enabled: archiving.enabled, hour: archiving.run_hour_utc, hot_retention_days: archiving.hot_retention_days }
+    Plan {
+        enabled: archiving.enabled,
+        hour: archiving.run_hour_utc,
+        hot_retention_days: archiving.hot_retention_days,
+        counts: true,
+    }
 }

@@ -52,7 +52,7 @@ impl HttpFunction for RunArchive {
         let run = match bypass {
             true => archive(cx, hub.appender(), &Request { cutoff: days_before(now, days), by, until }).await?,
             false => {
-                let plan = Plan { hot_retention_days: days, ..plan(&hub.archiving) };
+                let plan = Plan { hot_retention_days: days, counts: older.is_none(), ..plan(&hub.archiving) };
                 match daily(cx, hub.appender(), plan, by, until).await? {
                     Ok(run) => run,
                     Err(not_now) => {

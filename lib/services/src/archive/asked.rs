@@ -27,8 +27,7 @@ pub(super) async fn say(cx: &Context, appender: &Appender, request: &Request) ->
     if head.recorded_at.is_none_or(|recorded_at| recorded_at > request.cutoff) {
         return Ok(());
     }
-    let newest = claims::newest(cx).await?.map(|stored| stored.claim);
-    let mut n = newest.as_ref().map_or(1, |claim| claim.last_block + 1);
+    let mut n = claims::newest(cx).await?.map_or(1, |stored| stored.claim.last_block + 1);
     while n <= head.block {
         match get_stored(cx, n).await? {
             Some(Stored::Hot(block)) if !is_of_runs_only(&block)? => break,
@@ -38,7 +37,7 @@ pub(super) async fn say(cx: &Context, appender: &Appender, request: &Request) ->
     if n > head.block {
         return Ok(());
     }
-    check_clock(cx, &head, newest.as_ref())?;
+    check_clock(cx, &head)?;
     let metadata = Object::of([("cutoff", request.cutoff.to_string().into())]);
     let name = format!("archive-requested:{}", hex(&cx.ids.nonce()));
     let event = Draft::internal(REQUESTED, name, cx.clock.now(), metadata).expect("the action is one of the log's own");

@@ -101,16 +101,18 @@ pub async fn some(cx: &Context, appender: &Appender, pace: Pace) -> Result<(u64,
         let page = claims::after(cx, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.claim.range.start;
-        let read = |claim: &Claim| matches!(claim.state, State::Done | State::Expiring(_));
-        batches.extend(page.into_iter().map(|stored| stored.claim).filter(read));
+        batches.extend(page.into_iter().map(|stored| stored.claim).filter(|claim| claim.state != State::Claimed));
     }
     let known = all(cx).await?;
-    let seen = |claim: &Claim| known.get(&claim.range.start).filter(|c| c.status != Status::Incomplete).map(|c| c.at);
+    let last = |claim: &Claim| known.get(&claim.range.start);
     let each = i64::from(pace.days) * MILLIS_PER_DAY;
     let share = i64::try_from(batches.len()).unwrap_or(i64::MAX).saturating_mul(i64::from(pace.every_seconds) * 1000);
     let share = usize::try_from(share / each).unwrap_or(usize::MAX) + 1;
-    batches.sort_by_key(seen);
-    let due = |claim: &Claim| seen(claim).is_none_or(|at| at.plus_millis(each - each / 10) <= now);
+    // One that cannot be read keeps nobody else from their turn.
+    batches.sort_by_key(|claim| last(claim).map(|checked| checked.at));
+    let due = |claim: &Claim| {
+        last(claim).is_none_or(|c| c.status == Status::Incomplete || c.at.plus_millis(each - each / 10) <= now)
+    };
     let (mut read, mut broken) = (0, 0);
     for claim in batches.into_iter().filter(due).take(share) {
         read += 1;

@@ -60,14 +60,14 @@ pub async fn after(cx: &Context, start: u64, limit: usize) -> Result<Vec<Stored>
     rows.into_iter().map(Stored::of_row).collect()
 }
 
-/// The bytes of the manifest that a claim names.
+/// The bytes of the manifest that a claim names, by their hash.
 ///
 /// # Errors
 /// The table.
 pub async fn manifest_bytes(cx: &Context, claim: &Claim) -> Result<Option<Vec<u8>>, TableError> {
     let Some(signed) = &claim.signed else { return Ok(None) };
     let row = cx.table.get(&manifest(&cx.chain, claim.range.start, &signed.manifest)).await?;
-    Ok(row.map(|row| row.value))
+    Ok(row.map(|row| row.value).filter(|bytes| Hash::of(bytes) == signed.manifest))
 }
 
 /// Reads a manifest and holds it against the claim that names it, and against the keys.
@@ -89,6 +89,13 @@ pub fn believed(cx: &Context, claim: &Claim, bytes: &[u8]) -> Result<Manifest, R
         || last != Some(claim.last_block)
     {
         return Err(wrong("the manifest is another batch's"));
+    }
+    if (signed.first_at, signed.last_at) != (manifest.first_at, manifest.last_at)
+        || (signed.bytes, signed.bytes_uncompressed) != (manifest.bytes_compressed, manifest.bytes_uncompressed)
+        || claim.archived_at != manifest.archived_at
+        || signed.complete_after < manifest.last_at
+    {
+        return Err(wrong("the batch's record says something else than the manifest"));
     }
     if !cx.ring.is_empty() && !manifest.is_signed_by(&cx.ring) {
         return Err(wrong("no key that may sign it signed the manifest"));

@@ -14,7 +14,7 @@ use crate::layout::archives::{self, Claim, State, Stored};
 use crate::planted::{Bug, planted};
 use crate::{cold, hold, restore};
 use domain::archive::{Kept, Range};
-use domain::block::Block;
+use domain::block::{Block, views};
 use domain::event::Draft;
 use domain::hash::Hash;
 use domain::time::Timestamp;
@@ -34,6 +34,8 @@ pub struct Expiry {
     pub expired: Vec<Claim>,
     /// Batches that are due, and held.
     pub held: Vec<Range>,
+    /// Batches that are due, and locked by the store.
+    pub locked: Vec<Range>,
     /// Whether nothing is left to do.
     pub complete: bool,
 }
@@ -55,9 +57,9 @@ pub async fn expire(
     before: Timestamp,
     until: Option<Timestamp>,
 ) -> Result<Expiry, ArchiveError> {
-    let mut done = Expiry { expired: Vec::new(), held: Vec::new(), complete: false };
-    let mut after = 0;
-    loop {
+    let mut done = Expiry { expired: Vec::new(), held: Vec::new(), locked: Vec::new(), complete: false };
+    let (mut after, mut failed) = (0, None);
+    'pages: loop {
         let page = claims::after(cx, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.claim.range.start;
@@ -74,25 +76,39 @@ pub async fn expire(
                 State::Claimed => false,
             };
             if !due {
-                done.complete = true;
-                return Ok(done);
+                break 'pages;
             }
             if until.is_some_and(|until| cx.clock.now() >= until) {
-                return Ok(done);
+                return failed.map_or(Ok(done), Err);
             }
             let range = stored.claim.range;
-            match expire_one(cx, appender, stored).await? {
-                Some(claim) => done.expired.push(claim),
-                None => done.held.push(range),
+            let lock = stored.claim.signed.as_ref().and_then(|signed| signed.lock.as_ref());
+            if stored.claim.state == State::Done && lock.is_some_and(|(_, until)| *until > cx.clock.now()) {
+                done.locked.push(range);
+                continue;
+            }
+            match expire_one(cx, appender, stored, before).await {
+                Ok(Some(claim)) => done.expired.push(claim),
+                Ok(None) => done.held.push(range),
+                // What is wrong with one keeps no other from going.
+                Err(error) => {
+                    tracing::error!(chain = %cx.chain, events = %range, "events {range} do not expire: {error}");
+                    failed.get_or_insert(error);
+                }
             }
         }
     }
-    done.complete = true;
-    Ok(done)
+    done.complete = failed.is_none();
+    failed.map_or(Ok(done), Err)
 }
 
-/// `None` if it is held.
-async fn expire_one(cx: &Context, appender: &Appender, mut stored: Stored) -> Result<Option<Claim>, ArchiveError> {
+/// `None` if it is held, or younger than its record says.
+async fn expire_one(
+    cx: &Context,
+    appender: &Appender,
+    mut stored: Stored,
+    before: Timestamp,
+) -> Result<Option<Claim>, ArchiveError> {
     loop {
         let Stored { claim, version } = stored;
         let mut kept = claim.kept;
@@ -105,15 +121,22 @@ async fn expire_one(cx: &Context, appender: &Appender, mut stored: Stored) -> Re
             State::Expiring(_) if !planted(Bug::HoldsAreReadTooEarly) && is_held(cx, claim.range).await? => State::Done,
             // From here on nobody takes it back.
             State::Expiring(at) => {
-                kept = Some(Hash::of(&what_is_kept(cx, &claim).await?));
-                State::Deleting(at)
+                let (bytes, recorded_at) = what_is_kept(cx, &claim).await?;
+                kept = Some(Hash::of(&bytes));
+                // The archive itself says how old its lines are; a record is only a row.
+                if recorded_at <= before { State::Deleting(at) } else { State::Done }
             }
             State::Deleting(at) => {
                 delete(cx, appender, &claim).await?;
                 State::Expired(at)
             }
         };
+        let taken_back = state == State::Done;
+        kept = kept.filter(|_| !taken_back);
         stored = write(cx, Claim { state, kept, ..claim }, version).await?;
+        if taken_back {
+            return Ok(None);
+        }
     }
 }
 
@@ -125,7 +148,7 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
     }
     // Once it is there, the lines may be gone already.
     if cold::kept(cx, claim).await.is_err() {
-        place::put(cx, &range.kept(), &what_is_kept(cx, claim).await?).await?;
+        place::put(cx, &range.kept(), &what_is_kept(cx, claim).await?.0).await?;
         cold::kept(cx, claim).await?;
     }
     remove(cx, range).await?;
@@ -153,22 +176,28 @@ async fn is_held(cx: &Context, range: Range) -> Result<bool, ReadError> {
     Ok(holds.iter().any(|hold| hold.released.is_none() && keeps(hold)))
 }
 
-/// What stays of a batch: a pure function of its lines and its stubs.
-async fn what_is_kept(cx: &Context, claim: &Claim) -> Result<Vec<u8>, ArchiveError> {
+/// What stays of a batch, a pure function of its lines and its stubs; and when its newest line was recorded.
+async fn what_is_kept(cx: &Context, claim: &Claim) -> Result<(Vec<u8>, Timestamp), ArchiveError> {
     let range = claim.range;
     let bytes = claims::manifest_bytes(cx, claim).await?;
     let bytes = bytes.ok_or_else(|| stuck(range, "the row of its manifest is gone"))?;
     let manifest = claims::believed(cx, claim, &bytes).map_err(|refusal| stuck(range, refusal.to_string()))?;
     let object = fetch(cx, &manifest).await?;
-    let mut kept = Kept::default();
+    let (mut kept, mut recorded_at) = (Kept::default(), None);
     for place in &manifest.blocks {
         let gone = || stuck(range, format!("block {} is gone", place.n));
         let header = get_stored(cx, place.n).await?.ok_or_else(gone)?.header().clone();
         let body = stubs::members(&object, place).ok_or_else(gone)?.to_vec();
+        if header.computed_digest(&body) != header.digest {
+            return Err(stuck(range, format!("the stub of block {} is not that of the archived bytes", place.n)));
+        }
         let block = Block { header, body };
-        kept.add(&block.header, &block.lines().map_err(ReadError::damaged(place.n))?);
+        let plain = block.lines().map_err(ReadError::damaged(place.n))?;
+        let newest = views(&plain).last().and_then(|view| std::str::from_utf8(view.recorded_at).ok());
+        recorded_at = newest.and_then(|text| Timestamp::parse(text).ok()).or(recorded_at);
+        kept.add(&block.header, &plain);
     }
-    Ok(kept.bytes())
+    Ok((kept.bytes(), recorded_at.ok_or_else(|| stuck(range, "it holds no line"))?))
 }
 
 /// Writes how far a batch is. Whoever is not sure reads: the next run goes on from what is there.

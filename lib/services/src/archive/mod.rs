@@ -33,7 +33,7 @@ use domain::archive::{Base, Batch, Manifest};
 use domain::hash::Hash;
 use domain::time::Timestamp;
 use error::{broken, stuck};
-use plan::{Plan, Planned, claim, last_block, newest_checkpoint, plan};
+use plan::{Plan, Planned, claim, covering, last_block, plan};
 use ports::{Condition, TableError};
 
 /// The action of the event that names a manifest.
@@ -105,7 +105,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
                 }
             }
         };
-        run.batches.push(finish(cx, appender, stored, planned).await?);
+        run.batches.push(finish(cx, appender, stored, planned, last.0).await?);
     }
 }
 
@@ -115,13 +115,14 @@ async fn finish(
     appender: &Appender,
     mut stored: Stored,
     planned: Option<Planned>,
+    last: u64,
 ) -> Result<Claim, ArchiveError> {
     let range = stored.claim.range;
     let mut parts = None;
     if stored.claim.signed.is_none() {
         let Planned { batch, rows, .. } = match planned {
             Some(planned) => planned,
-            None => Planned::again(gather(cx, &stored.claim).await?),
+            None => Planned::again(gather(cx, &stored.claim, last).await?),
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
         stored = sign_once(cx, stored, &batch, copies).await?;
@@ -150,7 +151,12 @@ async fn finish(
 }
 
 /// The blocks of a batch that somebody claimed; all of them are hot still.
-async fn gather(cx: &Context, claim: &Claim) -> Result<Batch, ArchiveError> {
+async fn gather(cx: &Context, claim: &Claim, last: u64) -> Result<Batch, ArchiveError> {
+    let before = claims::before(cx, Some(claim.range.start), 1).await?.pop().map(|stored| stored.claim);
+    let (seq, block) = before.map_or((1, 1), |before| (before.range.end + 1, before.last_block + 1));
+    if claim.range.start != seq || claim.first_block != block || claim.last_block > last {
+        return Err(stuck(claim.range, "its record does not follow the one before, or names blocks that stay hot"));
+    }
     let before = match claim.first_block {
         1 => Hash::ZERO,
         first => get_stored(cx, first - 1).await?.map_or(Hash::ZERO, |before| before.header().head_hash),
@@ -170,11 +176,10 @@ async fn gather(cx: &Context, claim: &Claim) -> Result<Batch, ArchiveError> {
 async fn sign_once(cx: &Context, stored: Stored, batch: &Batch, copies: u64) -> Result<Stored, ArchiveError> {
     let Stored { claim, version } = stored;
     let previous = claims::before(cx, Some(claim.range.start), 1).await?.pop().and_then(|s| s.claim.signed);
-    let (checkpoint, head_seq) =
-        newest_checkpoint(cx).await?.ok_or_else(|| stuck(claim.range, "no checkpoint covers it"))?;
-    if head_seq < claim.range.end {
-        return Err(stuck(claim.range, "the checkpoints that covered it are gone"));
-    }
+    let head_hash = batch.last().map_or(Hash::ZERO, |last| last.head_hash);
+    let checkpoint = covering(cx, claim.range, claim.last_block, head_hash).await?;
+    let checkpoint =
+        checkpoint.ok_or_else(|| stuck(claim.range, "no checkpoint of this history covers it; sign one"))?;
     let base = Base {
         jsonl_key: cx.cold.key(&cx.chain, &claim.range.object()),
         archived_at: claim.archived_at,

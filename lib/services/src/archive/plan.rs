@@ -3,8 +3,8 @@
 use super::asked::is_of_runs_only;
 use super::error::{broken, stuck};
 use super::{ArchiveError, Request, claims};
-use crate::blocks::{find_head, get_stored, read_row};
-use crate::guard::GuardError;
+use crate::blocks::{ReadError, find_head, get_block, get_stored, read_row};
+use crate::guard::{self, GuardError};
 use crate::layout::archives::{self, Claim, State, Stored};
 use crate::layout::rows::{self, SCHEMA};
 use crate::planted::{Bug, limit, planted};
@@ -68,7 +68,7 @@ pub(super) async fn plan(
                 break;
             }
             if covered.is_none() {
-                check_clock(cx, &head, previous)?;
+                check_clock(cx, &head)?;
             }
             if covered.is_none_or(|covered| header.last_seq() > covered) {
                 covered = Some(cover(cx, header.last_seq()).await?);
@@ -100,6 +100,12 @@ pub(super) async fn plan(
         if due.is_empty() || taken < due.len() {
             let blocks = usize::try_from(planned.batch.blocks()).unwrap_or(usize::MAX);
             planned.rows.truncate(blocks);
+            if let (Some(range), Some(last)) = (planned.batch.range(), planned.batch.last())
+                && covering(cx, range, last.n, last.head_hash).await?.is_none()
+            {
+                // Behind an accepted loss, until the chain is longer than what was vouched for.
+                return Ok(Plan::Nothing);
+            }
             return Ok(if blocks > 0 && !planned.of_runs_only {
                 Plan::Batch(Box::new(planned))
             } else {
@@ -143,12 +149,10 @@ async fn read_rows(cx: &Context, n: u64, last: u64) -> Result<Vec<(block::Stored
 }
 
 /// A clock that went back would say that nothing is due, or that something was archived before it happened.
-pub(super) fn check_clock(cx: &Context, head: &Head, previous: Option<&Claim>) -> Result<(), ArchiveError> {
+pub(super) fn check_clock(cx: &Context, head: &Head) -> Result<(), ArchiveError> {
     let now = cx.clock.now();
-    let recorded = head.recorded_at.map(|at| ("the newest event was recorded", at));
-    let archived = previous.map(|claim| ("the last batch was archived", claim.archived_at));
-    match recorded.into_iter().chain(archived).find(|(_, there)| now.plus_millis(CLOCK_TOLERANCE_MILLIS) < *there) {
-        Some((what, there)) => Err(ArchiveError::Clock { now, what, there }),
+    match head.recorded_at.filter(|there| now.plus_millis(CLOCK_TOLERANCE_MILLIS) < *there) {
+        Some(there) => Err(ArchiveError::Clock { now, what: "the newest event was recorded", there }),
         None => Ok(()),
     }
 }
@@ -161,6 +165,49 @@ async fn cover(cx: &Context, seq: u64) -> Result<u64, ArchiveError> {
     }
     sign::sign(cx, Reason::Interval).await?;
     Ok(newest_checkpoint(cx).await?.map_or(0, |(_, head_seq)| head_seq))
+}
+
+/// The number of a checkpoint that covers these events: signed, of this chain, and reached from the last of
+/// them by blocks of which every line was looked at again. The nearest one, so that this is a short way.
+/// `None` where no checkpoint of this history reaches so far.
+pub(super) async fn covering(
+    cx: &Context,
+    range: Range,
+    last_block: u64,
+    head_hash: Hash,
+) -> Result<Option<u64>, ArchiveError> {
+    let Some((newest, _)) = newest_checkpoint(cx).await? else { return Ok(None) };
+    let get = async |n: u64| {
+        let stored = checkpoints::get(cx, n).await.map_err(GuardError::from)?;
+        stored.map(|stored| stored.checkpoint).ok_or_else(|| stuck(range, format!("checkpoint {n} is gone")))
+    };
+    let (mut low, mut high) = (1, newest);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if get(middle).await?.head_seq < range.end { low = middle + 1 } else { high = middle }
+    }
+    let (mut seq, mut hash, mut n) = (range.end, head_hash, last_block);
+    for number in low..=newest {
+        let checkpoint = get(number).await?;
+        while seq < checkpoint.head_seq {
+            let Some(block) = get_block(cx, n + 1).await? else { break };
+            let header = &block.header;
+            block.check_in_full(cx.threads).map_err(ReadError::damaged(header.n))?;
+            if header.first_seq != seq + 1 || header.prev_hash != hash {
+                return Err(stuck(range, format!("block {} does not follow it", header.n)));
+            }
+            (seq, hash, n) = (header.last_seq(), header.head_hash, header.n);
+        }
+        let vouches = checkpoint.head_seq == seq && checkpoint.head_hash == hash;
+        if vouches && checkpoint.chain == cx.chain && checkpoint.is_signed_by(&cx.ring) {
+            return Ok(Some(number));
+        }
+        // One over history that was lost, and whose loss was accepted, covers nothing.
+        if !guard::is_accepted(cx, (checkpoint.head_seq, checkpoint.head_hash)).await? {
+            return Err(stuck(range, format!("its events do not lead to what checkpoint {number} vouches for")));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) async fn newest_checkpoint(cx: &Context) -> Result<Option<(u64, u64)>, ArchiveError> {

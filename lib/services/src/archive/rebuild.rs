@@ -5,6 +5,7 @@ use super::{ARCHIVED, expire::EXPIRED};
 use crate::Context;
 use crate::blocks::ReadError;
 use crate::checkpoints;
+use crate::cold::MAX_KEPT_BYTES;
 use crate::layout::archives::{self, Claim, Signed, State};
 use crate::layout::rows::{self, SCHEMA};
 use domain::archive::{Kept, Manifest, Range, faults, rebuilt};
@@ -23,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects that one call lists.
 const PAGE: usize = 500;
+/// More than any manifest has.
+const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
 
 /// What was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +81,12 @@ pub enum RebuildError {
         /// What is wrong.
         what: String,
     },
+    /// Lines are gone, and nobody said so.
+    #[error(
+        "the lines of events {0} are gone, something was kept of them, and no archived event says that they expired: it \
+         may be lost with the table. If you know that they expired, run this again with --accept-gone"
+    )]
+    Unannounced(Range),
     /// The table has something else.
     #[error(
         "the table already holds another {what} than the archives; a table is made anew in an empty one. key=`{key}`"
@@ -94,7 +103,7 @@ pub enum RebuildError {
 #[derive(Default)]
 struct Said {
     archived: BTreeMap<(Range, Hash), Option<String>>,
-    expired: BTreeMap<(Range, Hash), Timestamp>,
+    expired: BTreeMap<(Range, Hash), (Timestamp, Option<Hash>)>,
 }
 
 struct Work<'a> {
@@ -110,11 +119,17 @@ struct Work<'a> {
     hash: Hash,
 }
 
-/// Makes the rows of a chain from its archives. `progress` is told how many were read, and how many there are.
+/// Makes the rows of a chain from its archives. `progress` is told how many were read, and how many there
+/// are. With `accept_gone`, lines that are gone count as expired although no archived event says so: it may
+/// have been lost with the table.
 ///
 /// # Errors
 /// See [`RebuildError`].
-pub async fn rebuild(cx: &Context, mut progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
+pub async fn rebuild(
+    cx: &Context,
+    accept_gone: bool,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Rebuilt, RebuildError> {
     let names = list(cx).await?;
     if names.is_empty() {
         return Err(RebuildError::Nothing { chain: cx.chain.to_string(), prefix: cx.cold.archives(&cx.chain) });
@@ -157,26 +172,38 @@ pub async fn rebuild(cx: &Context, mut progress: impl FnMut(u64, u64)) -> Result
         put(cx, rows::checkpoint(&cx.chain, checkpoint.n), line.clone(), "checkpoint").await?;
     }
     let (archives, head_seq, last_block) = (work.claims.len() as u64, work.seq, work.next_block - 1);
-    work.records().await?;
+    work.records(accept_gone).await?;
     // Last: nothing counts as derived before it is.
     put(cx, rows::watermark(&cx.chain, SCHEMA), last_block.to_string().into_bytes(), "watermark").await?;
     let vouched_seq = believed.last().map_or(0, |(checkpoint, _)| checkpoint.head_seq);
     Ok(Rebuilt { archives, head_seq, checkpoints: believed.len() as u64, vouched_seq })
 }
 
-/// The ranges of all manifests.
+/// The ranges of all manifests, in any place. A place that is gone is why there is another.
 async fn list(cx: &Context) -> Result<BTreeSet<Range>, RebuildError> {
     let prefix = cx.cold.archives(&cx.chain);
-    let (mut ranges, mut after) = (BTreeSet::new(), None::<String>);
-    loop {
-        let page = cx.cold.bucket.list(&prefix, after.as_deref(), PAGE).await;
-        let page = page.map_err(|error| RebuildError::Bucket { key: prefix.clone(), error })?;
-        let manifests = page.iter().filter_map(|meta| meta.key.strip_prefix(&prefix));
-        ranges.extend(manifests.filter(|name| name.ends_with(".manifest.json")).filter_map(Range::of_name));
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
-            _ => return Ok(ranges),
+    let (mut ranges, mut failed) = (BTreeSet::new(), None);
+    for (_, bucket) in cx.cold.places() {
+        let mut after = None::<String>;
+        loop {
+            let page = match bucket.list(&prefix, after.as_deref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    failed = Some(RebuildError::Bucket { key: prefix.clone(), error });
+                    break;
+                }
+            };
+            let manifests = page.iter().filter_map(|meta| meta.key.strip_prefix(&prefix));
+            ranges.extend(manifests.filter(|name| name.ends_with(".manifest.json")).filter_map(Range::of_name));
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
+                _ => break,
+            }
         }
+    }
+    match failed {
+        Some(error) if ranges.is_empty() => Err(error),
+        _ => Ok(ranges),
     }
 }
 
@@ -190,7 +217,8 @@ async fn next(
 ) -> Result<Option<(Manifest, Vec<u8>)>, RebuildError> {
     let mut best: Option<(Manifest, Vec<u8>)> = None;
     for range in names.iter().filter(|range| range.start == start) {
-        let Some(bytes) = get(cx, &range.manifest()).await? else { continue };
+        let signed = |bytes: &[u8]| Manifest::from_bytes(bytes).is_ok_and(|manifest| manifest.is_signed_by(&cx.ring));
+        let Some(bytes) = get(cx, &range.manifest(), MAX_MANIFEST_BYTES, signed).await? else { continue };
         let Ok(manifest) = Manifest::from_bytes(&bytes) else { continue };
         let ours = manifest.chain == cx.chain && manifest.range == *range && manifest.prev_manifest == previous;
         if ours
@@ -203,17 +231,28 @@ async fn next(
     Ok(best)
 }
 
-async fn get(cx: &Context, name: &str) -> Result<Option<Vec<u8>>, RebuildError> {
+/// The bytes of an object, at most so many, from the first place whose bytes are `good`; else from any.
+async fn get(
+    cx: &Context,
+    name: &str,
+    most: u64,
+    good: impl Fn(&[u8]) -> bool,
+) -> Result<Option<Vec<u8>>, RebuildError> {
     let key = cx.cold.key(&cx.chain, name);
-    let mut failed = None;
+    let (mut failed, mut other) = (None, None);
     for (_, bucket) in cx.cold.places() {
-        match bucket.get(&key).await {
-            Ok(Some(bytes)) => return Ok(Some(bytes)),
+        match bucket.get_range(&key, 0, most).await {
+            Ok(Some(bytes)) if good(&bytes) => return Ok(Some(bytes)),
+            Ok(Some(bytes)) => other = other.or(Some(bytes)),
             Ok(None) => {}
             Err(error) => failed = Some(error),
         }
     }
-    failed.map_or(Ok(None), |error| Err(RebuildError::Bucket { key, error }))
+    match (other, failed) {
+        (Some(bytes), _) => Ok(Some(bytes)),
+        (None, Some(error)) => Err(RebuildError::Bucket { key, error }),
+        (None, None) => Ok(None),
+    }
 }
 
 /// Makes a row; it may be there already, as this would make it.
@@ -236,7 +275,8 @@ impl Work<'_> {
         if manifest.prev_hash != self.hash || manifest.blocks.first().map(|block| block.n) != Some(self.next_block) {
             return Err(damaged("it does not follow the one before".to_owned()));
         }
-        let object = get(self.cx, &range.object()).await?;
+        let whole = |object: &[u8]| Hash::of(object) == manifest.gzip_sha256;
+        let object = get(self.cx, &range.object(), manifest.bytes_compressed + 1, whole).await?;
         let recorded_at = match object {
             Some(object) => {
                 if let Some(found) = faults(manifest, &object, &options(self.cx)).first() {
@@ -308,7 +348,8 @@ impl Work<'_> {
     /// Stubs of an archive whose lines expired, and the markers of what was kept of them.
     async fn kept(&mut self, manifest: &Manifest) -> Result<Timestamp, RebuildError> {
         let damaged = |what: String| RebuildError::Damaged { range: manifest.range, what };
-        let bytes = get(self.cx, &manifest.range.kept()).await?;
+        let bytes =
+            get(self.cx, &manifest.range.kept(), MAX_KEPT_BYTES, |bytes| Kept::from_bytes(bytes).is_ok()).await?;
         let bytes = bytes.ok_or_else(|| damaged("its object is gone, and it did not expire".to_owned()))?;
         let kept = Kept::from_bytes(&bytes).map_err(|refusal| damaged(refusal.to_string()))?;
         self.gone.push((manifest.range, Hash::of(&bytes)));
@@ -376,14 +417,15 @@ impl Work<'_> {
             if event.draft.action().as_str() == ARCHIVED {
                 self.said.archived.insert(key, event.draft.actor_id().map(str::to_owned));
             } else {
-                self.said.expired.insert(key, event.draft.at());
+                let kept = metadata.get("keptSha256").and_then(|hash| Hash::from_hex(hash.as_str()?.as_bytes()));
+                self.said.expired.insert(key, (event.draft.at(), kept));
             }
         }
     }
 
     /// The batches' records, now that all lines have been read. One whose event is lost is claimed, not
     /// done: the next archiver goes on with it, and names it again.
-    async fn records(self) -> Result<(), RebuildError> {
+    async fn records(self, accept_gone: bool) -> Result<(), RebuildError> {
         let Work { cx, said, claims, gone, .. } = self;
         for (claim, sha256) in claims {
             let key = (claim.range, sha256);
@@ -393,9 +435,14 @@ impl Work<'_> {
             };
             let kept = gone.iter().find(|(range, _)| *range == claim.range).map(|(_, kept)| *kept);
             match (said.expired.get(&key), kept) {
-                (Some(at), Some(_)) => state = State::Expired(*at),
+                (Some((at, said)), Some(kept)) if *said == Some(kept) => state = State::Expired(*at),
+                (Some(_), Some(_)) => {
+                    let what = "what was kept of it is not what the chain says".to_owned();
+                    return Err(RebuildError::Damaged { range: claim.range, what });
+                }
                 // The event that announced it is lost with the hot events: whoever expires goes on here.
-                (None, Some(_)) => state = State::Deleting(cx.clock.now()),
+                (None, Some(_)) if accept_gone => state = State::Deleting(cx.clock.now()),
+                (None, Some(_)) => return Err(RebuildError::Unannounced(claim.range)),
                 (_, None) => {}
             }
             let claim = Claim { by, state, kept, ..claim };

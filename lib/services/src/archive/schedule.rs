@@ -19,6 +19,8 @@ pub struct Plan {
     pub hour: u32,
     /// Blocks that were recorded so many days ago.
     pub hot_retention_days: u32,
+    /// Whether this is the run of the day: not if it was asked for another age.
+    pub counts: bool,
 }
 
 /// Why the schedule does nothing now.
@@ -77,7 +79,7 @@ pub async fn daily(
     }
     let request = Request { cutoff: days_before(now, plan.hot_retention_days), by, until };
     let run = archive(cx, appender, &request).await?;
-    if run.complete {
+    if run.complete && plan.counts {
         let condition = row.map_or(Condition::Absent, |row| Condition::Unchanged(row.version));
         match cx.table.put(&key, day.to_string().into_bytes(), condition).await {
             // Somebody else did today's run as well.

@@ -8,6 +8,8 @@ use domain::archive::Range;
 use domain::time::Timestamp;
 use ports::TableError;
 
+/// Queries after which a page has looked for enough archives.
+const MAX_PAGES: usize = 25;
 /// Archives that a page names.
 const MAX_NAMED: usize = 20;
 
@@ -53,7 +55,10 @@ pub(super) async fn missing(
 ) -> Result<Option<Cold>, TableError> {
     let (mut archives, mut complete_after) = (Vec::new(), None);
     let mut page = vec![newest];
-    while !page.is_empty() {
+    for _ in 0..MAX_PAGES {
+        if page.is_empty() {
+            break;
+        }
         for claim in &page {
             let Some(signed) = &claim.signed else { continue };
             if lowest.is_some_and(|lowest| signed.complete_after < lowest) {
@@ -72,6 +77,10 @@ pub(super) async fn missing(
         }
         let before = page.last().map(|claim| claim.range.start);
         page = claims::before(cx, before, MAX_NAMED).await?.into_iter().map(|stored| stored.claim).collect();
+    }
+    if let Some(signed) = page.first().and_then(|claim| claim.signed.as_ref()) {
+        // Enough was read for one page: what is older may lack events, too.
+        complete_after = complete_after.max(Some(signed.complete_after));
     }
     Ok(complete_after.map(|complete_after| Cold { complete_after, archives }))
 }

@@ -9,13 +9,13 @@ mod source;
 
 pub use cold::Cold;
 
-use crate::blocks::{ReadError, get_block};
+use crate::blocks::{ReadError, get_stored};
 use crate::cursor::{Cursor, CursorError};
 use crate::layout::rows::SCHEMA;
 use crate::planted::{Bug, limit, planted};
 use crate::{Context, blocks, derive};
 use domain::archive::Range;
-use domain::block::Block;
+use domain::block::{Block, Stored};
 use domain::derived::Entry;
 use domain::line::LineView;
 use domain::time::Timestamp;
@@ -103,7 +103,8 @@ pub async fn list(cx: &Context, query: &Query) -> Result<Page, ListError> {
     let leases = cold::readable(cx).await?;
     let mut walk = Walk { cx, found: BTreeMap::new(), as_of, below, keep: query.limit + 1, read: 0 };
     for n in watermark + 1..=head.block {
-        if let Some(block) = get_block(cx, n).await?
+        // Archived meanwhile, it is reported at the end.
+        if let Some(Stored::Hot(block)) = get_stored(cx, n).await?
             && !planted(Bug::ListSkipsRecent)
         {
             walk.take(&block, None, None)?;

@@ -76,10 +76,16 @@ impl Source {
                 Some(Stored::Hot(block)) => Some(block),
                 _ => None,
             },
-            Some((_, partition)) => {
+            Some((archive, partition)) => {
                 let row = cx.table.get(&Key::new(partition, rows::number(n))).await?;
-                let block = row.map(|row| Block::from_row(&row.value)).transpose();
-                block.map_err(ReadError::damaged(n))?
+                let copy = row.map(|row| Block::from_row(&row.value)).transpose();
+                match (copy.map_err(ReadError::damaged(n))?, get_stored(cx, n).await?) {
+                    // Only the chain's own stub says which bytes are the block's.
+                    (Some(copy), Some(Stored::Cold(stub))) if stub.archive == *archive => {
+                        Some(stub.restore(copy.body).map_err(ReadError::damaged(n))?)
+                    }
+                    _ => None,
+                }
             }
         };
         Ok(())

@@ -98,11 +98,20 @@ pub async fn restore(cx: &Context, start: u64, days: Option<u32>, by: &str) -> R
         }
         BatchState::Done | BatchState::Expiring(_) => {}
     }
+    // Before a lease is taken: what cannot be restored must not hold one.
+    let contents = match read(cx, start).await? {
+        Some((lease, _)) if lease.is_readable(cx.clock.now()) => None,
+        _ => Some(contents(cx, &claim).await?),
+    };
     let (lease, version) = take(cx, &claim, days, by).await?;
     if lease.progress == Progress::Ready {
         return Ok(Restored { lease, was_ready: true });
     }
-    let lease = fill(cx, &claim, lease, version).await?;
+    let contents = match contents {
+        Some(contents) => contents,
+        None => self::contents(cx, &claim).await?,
+    };
+    let lease = fill(cx, &contents, lease, version).await?;
     Ok(Restored { lease, was_ready: false })
 }
 
@@ -171,16 +180,28 @@ async fn write(cx: &Context, lease_now: Lease, version: Version) -> Result<(Leas
     }
 }
 
-/// Writes the rows of a lease, and makes them count.
-async fn fill(cx: &Context, claim: &Claim, lease: Lease, version: Version) -> Result<Lease, RestoreError> {
+/// The manifest of a batch and its object, both as they were archived.
+async fn contents(cx: &Context, claim: &Claim) -> Result<(Manifest, Vec<u8>), RestoreError> {
     let wrong = |what: String| RestoreError::Manifest { range: claim.range, what };
     let bytes = claims::manifest_bytes(cx, claim).await?;
     let bytes = bytes.ok_or_else(|| wrong("the row of its manifest is gone".to_owned()))?;
     let manifest = claims::believed(cx, claim, &bytes).map_err(|refusal| wrong(refusal.to_string()))?;
     check_copy(cx, &manifest, &bytes).await?;
     let object = fetch(cx, &manifest).await?;
-    let blocks = restored_partition(&cx.chain, claim.range.start, &lease.id);
-    let entries = restored_entry_partition(&cx.chain, claim.range.start, &lease.id);
+    Ok((manifest, object))
+}
+
+/// Writes the rows of a lease, and makes them count.
+async fn fill(
+    cx: &Context,
+    (manifest, object): &(Manifest, Vec<u8>),
+    lease: Lease,
+    version: Version,
+) -> Result<Lease, RestoreError> {
+    let range = manifest.range;
+    let wrong = |what: String| RestoreError::Manifest { range, what };
+    let blocks = restored_partition(&cx.chain, range.start, &lease.id);
+    let entries = restored_entry_partition(&cx.chain, range.start, &lease.id);
     for places in manifest.blocks.chunks(limit(BLOCKS_AT_ONCE, 1)) {
         let mut rows = Vec::new();
         for place in places {
@@ -203,7 +224,7 @@ async fn fill(cx: &Context, claim: &Claim, lease: Lease, version: Version) -> Re
         cx.table.put_many(rows).await?;
     }
     let (lease, _) = write(cx, Lease { progress: Progress::Ready, ..lease }, version).await?;
-    tracing::info!(chain = %cx.chain, events = %claim.range, expires = %lease.expires_at, "restored events {}", claim.range);
+    tracing::info!(chain = %cx.chain, events = %range, expires = %lease.expires_at, "restored events {range}");
     Ok(lease)
 }
 
@@ -230,14 +251,17 @@ async fn check_copy(cx: &Context, manifest: &Manifest, bytes: &[u8]) -> Result<(
 /// The table, or an archive that cannot be read.
 pub async fn sweep(cx: &Context) -> Result<u64, RestoreError> {
     let now = cx.clock.now();
-    let mut swept = 0;
+    let (mut swept, mut failed) = (0, None);
     for (lease, version) in leases(cx).await? {
         for (id, _) in &lease.former {
             sweep_rows(cx, lease.range.start, id).await?;
         }
         if lease.is_under_way(now) {
-            if lease.progress == Progress::Restoring {
-                restore(cx, lease.range.start, None, &lease.by).await?;
+            // What cannot be restored keeps nothing else from being swept.
+            if lease.progress == Progress::Restoring
+                && let Err(error) = restore(cx, lease.range.start, None, &lease.by).await
+            {
+                failed.get_or_insert(error);
             }
             continue;
         }
@@ -252,7 +276,7 @@ pub async fn sweep(cx: &Context) -> Result<u64, RestoreError> {
             }
         }
     }
-    Ok(swept)
+    failed.map_or(Ok(swept), Err)
 }
 
 /// Ends the restore of a batch, if there is one.

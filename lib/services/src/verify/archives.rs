@@ -43,6 +43,14 @@ pub(super) enum Next {
     Run(Chunk),
 }
 
+/// Whether the chain says something.
+enum Named {
+    Yes,
+    No,
+    /// It cannot be told now, and why.
+    Unknown(String),
+}
+
 impl<'a> Archives<'a> {
     /// `first` says whether the walk begins with the first batch.
     pub(super) async fn new(cx: &'a Context, options: &'a Options, read: bool, first: bool) -> Self {
@@ -107,24 +115,13 @@ impl<'a> Archives<'a> {
         let is_first = manifest.blocks.first().is_none_or(|first| first.n >= stub.header.n);
         let begins = stub.header.first_seq == range.start && stub.header.prev_hash == manifest.prev_hash;
         let follows = previous.is_none_or(|previous| previous == manifest.prev_manifest) && (begins || !is_first);
-        let named = self.names(archive::announcement(&claim)).await?;
-        if !named && claim.state == State::Claimed {
-            // In a table that was made anew, after the event that named it was lost.
-            walk.missing(format!("no event names the manifest of events {range} yet; archive again"));
-        } else if !named || !follows {
+        if !follows {
             walk.archive(Break::of_manifest(range));
         }
-        let object = match claim.state {
-            State::Deleting(_) | State::Expired(_) if self.is_expired(&claim).await? => {
-                walk.expired(range);
-                None
-            }
-            State::Expired(_) => {
-                walk.archive(Break::of_archive(range, range.start));
-                None
-            }
-            _ if self.read => self.contents(&claim, &manifest, &bytes, walk).await?,
-            _ => None,
+        let gone = self.words(&claim, walk).await?;
+        let object = match self.read && !gone {
+            true => self.contents(&claim, &manifest, &bytes, walk).await?,
+            false => None,
         };
         self.current = Some(Current { range, manifest: Some(manifest), object });
         Ok(())
@@ -151,32 +148,98 @@ impl<'a> Archives<'a> {
         Ok(bytes.map(|bytes| (claim, bytes)))
     }
 
-    /// Whether the chain holds this event of ours, word for word.
-    async fn names(&self, event: Option<Draft>) -> Result<bool, ReadError> {
-        let (Some(view), Some(event)) = (&self.view, event) else { return Ok(true) };
+    /// Whether the chain holds this event of ours, word for word. With `read`, the event itself is looked at,
+    /// and not only its marker.
+    async fn names(&self, event: Option<Draft>, read: bool) -> Result<Named, ReadError> {
+        let Some(event) = event else { return Ok(Named::No) };
+        let Some(view) = &self.view else {
+            return Ok(Named::Unknown("the end of the chain cannot be read".to_owned()));
+        };
         let identity = event.identity(&self.cx.chain);
         let marker = match marker_of(self.cx, view, &identity).await? {
             Some(marker) => Some(marker),
             // It may have been chained since the view was made.
             None => marker_of(self.cx, &View::load(self.cx).await?, &identity).await?,
         };
-        let Some(marker) = marker else { return Ok(false) };
-        if !self.read {
-            return Ok(marker.digest == event.digest());
+        let Some(marker) = marker else { return Ok(Named::No) };
+        if !read {
+            return Ok(if marker.digest == event.digest() { Named::Yes } else { Named::No });
         }
         let line = match get_event(self.cx, marker.seq).await {
             Ok(line) => line,
-            // What cannot be read is reported where it stands.
-            Err(ReadError::Damaged { .. } | ReadError::Cold { .. } | ReadError::Expired { .. }) => return Ok(true),
+            // What the log says of archives is kept for ever: this is another event.
+            Err(ReadError::Expired { .. }) => return Ok(Named::No),
+            Err(error @ (ReadError::Damaged { .. } | ReadError::Cold { .. })) => {
+                return Ok(Named::Unknown(error.to_string()));
+            }
             Err(error) => return Err(error),
         };
         let found = line.as_deref().and_then(domain::line::LineView::of);
-        Ok(found.is_some_and(|view| view.identity() == identity && view.draft_digest() == event.digest()))
+        let is_it = found.is_some_and(|view| view.identity() == identity && view.draft_digest() == event.digest());
+        Ok(if is_it { Named::Yes } else { Named::No })
     }
 
-    /// Lines are gone rightly only where the chain says so.
-    async fn is_expired(&self, claim: &Claim) -> Result<bool, ReadError> {
-        self.names(expire::announcement(claim)).await
+    /// Lines are gone rightly only where the chain says so: whoever can write rows must not be believed.
+    async fn is_expired(&self, claim: &Claim) -> Result<Named, ReadError> {
+        self.names(expire::announcement(claim), true).await
+    }
+
+    /// Whether this claim's manifest is named, and if its lines may be gone, whether that is said.
+    async fn words(&self, claim: &Claim, walk: &mut Walk) -> Result<bool, ReadError> {
+        let range = claim.range;
+        let unknown = |what: String| format!("whether an event names the archive of events {range}: {what}");
+        match self.names(archive::announcement(claim), self.read).await? {
+            Named::Yes => {}
+            Named::Unknown(what) => walk.missing(unknown(what)),
+            // In a table that was made anew, after the event that named it was lost.
+            Named::No if claim.state == State::Claimed => {
+                walk.missing(format!("no event names the manifest of events {range} yet; archive again"));
+            }
+            Named::No => walk.archive(Break::of_manifest(range)),
+        }
+        if !matches!(claim.state, State::Deleting(_) | State::Expired(_)) {
+            return Ok(false);
+        }
+        match self.is_expired(claim).await? {
+            Named::Yes => {
+                walk.expired(range);
+                if self.read {
+                    self.kept(claim, walk).await?;
+                }
+            }
+            Named::Unknown(what) => walk.missing(unknown(what)),
+            // Announced first: until then the lines have to be there.
+            Named::No if matches!(claim.state, State::Deleting(_)) => return Ok(false),
+            Named::No => walk.archive(Break::of_archive(range, range.start)),
+        }
+        Ok(true)
+    }
+
+    /// What stays of lines that expired is where it was put.
+    async fn kept(&self, claim: &Claim, walk: &mut Walk) -> Result<(), ReadError> {
+        let Some(bytes) = claims::manifest_bytes(self.cx, claim).await? else { return Ok(()) };
+        for (i, (place, bucket)) in self.cx.cold.places().enumerate() {
+            let member = (i > 0).then_some("copy");
+            let key = |name: &str| self.cx.cold.key(&self.cx.chain, name);
+            let manifest = bucket.get_range(&key(&claim.range.manifest()), 0, bytes.len() as u64 + 1).await;
+            let kept = bucket.get_range(&key(&claim.range.kept()), 0, crate::cold::MAX_KEPT_BYTES).await;
+            match (manifest, kept) {
+                (Ok(manifest), Ok(kept)) => {
+                    if manifest.as_deref() != Some(&bytes[..]) {
+                        walk.archive(Break { member, ..Break::of_manifest(claim.range) });
+                    }
+                    // Put after the announcement: while it is being deleted it may still be on its way.
+                    let there = kept.map(|kept| Hash::of(&kept)) == claim.kept;
+                    if !there && matches!(claim.state, State::Expired(_)) {
+                        walk.archive(Break { member, ..Break::of_archive(claim.range, claim.range.start) });
+                    }
+                }
+                (Err(error), _) | (_, Err(error)) => {
+                    walk.missing(format!("what was kept of events {} in the {place}: {error}", claim.range));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads everything of a batch that is in the cold store; its object, if it holds.
@@ -238,7 +301,7 @@ impl<'a> Archives<'a> {
     async fn is_expired_now(&self, claim: &Claim) -> Result<bool, ReadError> {
         match claims::get(self.cx, claim.range.start).await? {
             Some(now) if matches!(now.claim.state, State::Deleting(_) | State::Expired(_)) => {
-                self.is_expired(&now.claim).await
+                Ok(matches!(self.is_expired(&now.claim).await?, Named::Yes))
             }
             _ => Ok(false),
         }
@@ -268,10 +331,9 @@ pub(crate) async fn one_batch(
     match manifest {
         None => walk.archive(Break::of_manifest(claim.range)),
         Some((manifest, bytes)) => {
-            if !archives.names(archive::announcement(claim)).await? {
-                walk.archive(Break::of_manifest(claim.range));
+            if !archives.words(claim, &mut walk).await? {
+                archives.contents(claim, &manifest, &bytes, &mut walk).await?;
             }
-            archives.contents(claim, &manifest, &bytes, &mut walk).await?;
         }
     }
     let report = walk.finish().map_err(|error| TableError::Unavailable(error.to_string()))?;
