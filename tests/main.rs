@@ -13,3 +13,4 @@ mod layers;
 mod services;
 mod vectors;
 mod verifier;
+mod verifier_archives;

@@ -14,7 +14,7 @@ use support::vectors::mutants;
 
 const MUTANTS: u64 = 1500;
 
-fn python(arguments: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn python(arguments: &[&str]) -> (Option<i32>, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("../target/verifier/bin/python");
     assert!(python.exists(), "{} is missing: run `cargo xtask setup`", python.display());

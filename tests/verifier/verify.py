@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Independent verifier of the audit log, written from docs/format.md alone (section numbers refer to it).
-All that exports need is here; vectors.py runs the test vectors, and has what only they need.
+All that exports need is here; vectors.py runs the test vectors, and has what only they need; archives.py has what
+archives need beside.
 
 verify.py vectors DIR
+verify.py archive DIR... [--checkpoints FILE] [--key ALG:HEX[@FROM-TO]]...
 verify.py file LINES [--checkpoints FILE] [--anchor FILE]... [--key ALG:HEX[@FROM-TO]]... [--companion FILE]
 """
 import contextlib, datetime, decimal, functools, hashlib, hmac, io, json, pathlib, re, sys, uuid
@@ -246,4 +248,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["vectors"]:
         from vectors import run_vectors
         sys.exit(run_vectors(*sys.argv[2:]))
+    if sys.argv[1:2] == ["archive"]:
+        from archives import run_archives
+        sys.exit(run_archives(*sys.argv[2:]))
     sys.exit(verify_file(*sys.argv[2:]) if sys.argv[1:2] == ["file"] else __doc__)

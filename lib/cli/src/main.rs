@@ -53,10 +53,24 @@ enum Command {
     Export(commands::export::Arguments),
     /// Sign a checkpoint of the newest event
     Checkpoint,
-    /// Check the log, or an exported file with no data directory, network or account
+    /// Check the log, or an exported file or archives with no installation
     Verify(commands::verify::Arguments),
-    /// Make the derived rows anew; on a data directory only
-    Rebuild,
+    /// Move old events into the cold store, whatever the schedule says
+    Archive(commands::archive::Arguments),
+    /// List archives, newest first
+    Archives,
+    /// Bring an archive back for reading, for some days
+    Restore(commands::restore::Arguments),
+    /// Hold events: their archives do not expire until it is released
+    Hold(commands::hold::Place),
+    /// List holds, those that were released included
+    Holds,
+    /// Release a hold
+    Release(commands::hold::Release),
+    /// Delete the lines of old archives for ever; on a data directory only
+    Expire(commands::expire::Arguments),
+    /// Make the derived rows anew, or a lost table from archives; on a data directory only
+    Rebuild(commands::rebuild::Arguments),
     /// Accept that the table lost events, so that work can go on; the break stays reported; on a data
     /// directory only
     AcceptBreak(commands::accept_break::Arguments),
@@ -90,7 +104,14 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         // An auditor checks a file without any installation.
         Command::Verify(verify) if verify.is_offline() => commands::verify::offline(verify, json),
         Command::Verify(verify) => commands::verify::stored(&there().await?, verify, json).await,
-        Command::Rebuild => commands::rebuild::run(there().await?.here("rebuild")?, json).await,
+        Command::Archive(archive) => commands::archive::run(&there().await?, archive, json).await,
+        Command::Archives => commands::archive::list(&there().await?, json).await,
+        Command::Restore(restore) => commands::restore::run(&there().await?, restore, json).await,
+        Command::Hold(hold) => commands::hold::place(&there().await?, hold, json).await,
+        Command::Holds => commands::hold::list(&there().await?, json).await,
+        Command::Release(release) => commands::hold::release(&there().await?, release, json).await,
+        Command::Expire(expire) => commands::expire::run(there().await?.hub_here("expire")?, expire, json).await,
+        Command::Rebuild(rebuild) => commands::rebuild::run(target, rebuild, json).await,
         Command::AcceptBreak(accept) => {
             commands::accept_break::run(there().await?.here("accept-break")?, accept, json).await
         }

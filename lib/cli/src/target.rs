@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::remote::Remote;
+use handlers::Hub;
 use installation::{Installation, Makes, Settings, open};
 use services::Context;
 use std::path::PathBuf;
@@ -42,11 +43,16 @@ impl Which {
 
     /// Opens the hub that was named.
     pub(crate) async fn open(&self, makes: Makes) -> Result<Target, Failure> {
-        let url = self.url.clone().or_else(|| environment("DEZKY_URL").filter(|url| !url.is_empty()));
-        match url {
-            Some(url) if self.data.is_none() => Ok(Target::There(Remote::new(&url, self.bearer()?)?)),
-            _ => Ok(Target::Here(Box::new(open(&self.settings()?, makes).await?))),
+        match self.elsewhere() {
+            Some(url) => Ok(Target::There(Remote::new(&url, self.bearer()?)?)),
+            None => Ok(Target::Here(Box::new(open(&self.settings()?, makes).await?))),
         }
+    }
+
+    /// The address of the hub that was named, if it is not a data directory.
+    pub(crate) fn elsewhere(&self) -> Option<String> {
+        let url = self.url.clone().or_else(|| environment("DEZKY_URL").filter(|url| !url.is_empty()));
+        url.filter(|_| self.data.is_none())
     }
 
     fn bearer(&self) -> Result<String, Failure> {
@@ -65,11 +71,19 @@ impl Which {
 impl Target {
     /// The installation's stores, for what works on nothing else.
     pub(crate) fn here(&self, command: &str) -> Result<&Context, Failure> {
+        Ok(&self.hub_here(command)?.cx)
+    }
+
+    /// The same with what is made of its settings.
+    pub(crate) fn hub_here(&self, command: &str) -> Result<&Hub, Failure> {
         match self {
-            Self::Here(installation) => Ok(&installation.hub.cx),
-            Self::There(_) => Err(Failure::usage(format!(
-                "`{command}` works on the stores themselves: run it with --data where they are"
-            ))),
+            Self::Here(installation) => Ok(&installation.hub),
+            Self::There(_) => Err(not_there(command)),
         }
     }
+}
+
+/// What is said where a command cannot do its work over HTTP.
+pub(crate) fn not_there(command: &str) -> Failure {
+    Failure::usage(format!("`{command}` works on the stores themselves: run it with --data where they are"))
 }

@@ -1,4 +1,4 @@
-//! Archives, restores and holds, as several functions answer them.
+//! Archives, restores and holds, as several functions and the program answer them.
 
 use crate::function::Call;
 use api::{ArchiveState, RestoreState, VerificationStatus};
@@ -14,7 +14,10 @@ use services::{Context, restore};
 use std::collections::HashMap;
 
 /// The records of these batches, with what is known of them elsewhere.
-pub(crate) async fn archives(cx: &Context, claims: &[Claim]) -> Result<Vec<api::Archive>, TableError> {
+///
+/// # Errors
+/// The table.
+pub async fn archives(cx: &Context, claims: &[Claim]) -> Result<Vec<api::Archive>, TableError> {
     let checked = match claims {
         [] => return Ok(Vec::new()),
         [one] => check::last(cx, one.range.start).await?.map(|found| (one.range.start, found)).into_iter().collect(),
@@ -98,7 +101,7 @@ fn restore_state(lease: &Lease) -> Option<RestoreState> {
 }
 
 /// What a restore came to.
-pub(crate) fn restored(restored: restore::Restored) -> api::Restore {
+pub fn restored(restored: restore::Restored) -> api::Restore {
     let lease = restored.lease;
     api::Restore {
         start_seq: lease.range.start,
@@ -111,7 +114,7 @@ pub(crate) fn restored(restored: restore::Restored) -> api::Restore {
 }
 
 /// A hold.
-pub(crate) fn hold(hold: Hold) -> api::Hold {
+pub fn hold(hold: Hold) -> api::Hold {
     api::Hold {
         seq: hold.seq,
         from_seq: hold.range.start,

@@ -5,7 +5,7 @@
 //! derived from that list. Handlers translate and say who may; no rule of the product lives in one.
 
 mod access;
-mod answers;
+pub mod answers;
 pub mod archives;
 pub mod checkpoints;
 pub mod events;

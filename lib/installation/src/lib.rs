@@ -2,6 +2,7 @@
 //! features of this package; which of them is used, by the URLs in the settings.
 
 mod cold;
+mod elsewhere;
 mod examine;
 mod kept;
 mod migrate;
@@ -10,6 +11,7 @@ mod settings;
 mod signing;
 mod stores;
 
+pub use elsewhere::{archived_chains, object_store};
 pub use examine::examine;
 pub use kept::issuer;
 pub use migrate::migrate;

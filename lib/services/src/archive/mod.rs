@@ -5,6 +5,7 @@
 //! committed; stubs instead of blocks; entries dropped; done. The next batch starts only then.
 
 mod announce;
+mod asked;
 pub mod check;
 pub mod claims;
 mod error;
@@ -16,6 +17,7 @@ pub mod schedule;
 mod stubs;
 
 pub use announce::{announcement, manifest_named_by};
+pub use asked::REQUESTED;
 pub use error::ArchiveError;
 
 use crate::append::Appender;
@@ -44,7 +46,8 @@ const MAX_ROUNDS: u32 = 8;
 pub struct Request {
     /// Blocks that were recorded up to here.
     pub cutoff: Timestamp,
-    /// Who asks; `None` for the schedule.
+    /// Who asks; `None` for the schedule. An operator's run is said in the log first, and so the newest
+    /// block goes, too.
     pub by: Option<String>,
     /// No batch is begun after this.
     pub until: Option<Timestamp>,
@@ -68,6 +71,7 @@ pub async fn archive(cx: &Context, appender: &Appender, request: &Request) -> Re
     let view = View::load(cx).await?;
     guard::compare(cx, &view.accepted).await?;
     derive::derive(cx, SCHEMA, u64::MAX).await?;
+    asked::say(cx, appender, request).await?;
     let last = last_block(cx).await?;
     let mut lost = 0;
     loop {
@@ -115,9 +119,9 @@ async fn finish(
     let range = stored.claim.range;
     let mut parts = None;
     if stored.claim.signed.is_none() {
-        let Planned { batch, rows } = match planned {
+        let Planned { batch, rows, .. } = match planned {
             Some(planned) => planned,
-            None => Planned { batch: gather(cx, &stored.claim).await?, rows: Vec::new() },
+            None => Planned::again(gather(cx, &stored.claim).await?),
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
         stored = sign_once(cx, stored, &batch, copies).await?;

@@ -1,5 +1,6 @@
 //! What is due, and who archives it.
 
+use super::asked::is_of_runs_only;
 use super::error::{broken, stuck};
 use super::{ArchiveError, Request, claims};
 use crate::blocks::{find_head, get_stored, read_row};
@@ -55,7 +56,7 @@ pub(super) async fn plan(
             (claim.last_block + 1, claim.range.end + 1, before.header().head_hash)
         }
     };
-    let mut planned = Planned { batch: Batch::new(&cx.chain, start, prev_hash), rows: Vec::new() };
+    let mut planned = Planned { batch: Batch::new(&cx.chain, start, prev_hash), rows: Vec::new(), of_runs_only: true };
     let mut covered = None;
     let mut read = read_rows(cx, n, last).await?;
     loop {
@@ -83,6 +84,7 @@ pub(super) async fn plan(
                 return Err(stuck(range, format!("block {n} is a stub that no batch holds")));
             };
             planned.rows.push((block.header.clone(), version));
+            planned.of_runs_only &= is_of_runs_only(&block)?;
             due.push(block);
         }
         n += due.len() as u64;
@@ -98,7 +100,11 @@ pub(super) async fn plan(
         if due.is_empty() || taken < due.len() {
             let blocks = usize::try_from(planned.batch.blocks()).unwrap_or(usize::MAX);
             planned.rows.truncate(blocks);
-            return Ok(if blocks > 0 { Plan::Batch(Box::new(planned)) } else { Plan::Nothing });
+            return Ok(if blocks > 0 && !planned.of_runs_only {
+                Plan::Batch(Box::new(planned))
+            } else {
+                Plan::Nothing
+            });
         }
         read = following?;
     }
@@ -108,6 +114,15 @@ pub(super) async fn plan(
 pub(super) struct Planned {
     pub(super) batch: Batch,
     pub(super) rows: Vec<(Header, Version)>,
+    /// Whether its blocks hold nothing but what earlier runs said.
+    of_runs_only: bool,
+}
+
+impl Planned {
+    /// A batch that somebody claimed, of blocks that were read again.
+    pub(super) fn again(batch: Batch) -> Self {
+        Self { batch, rows: Vec::new(), of_runs_only: false }
+    }
 }
 
 /// The rows of some blocks from number `n` on, as far as they follow each other.
@@ -128,7 +143,7 @@ async fn read_rows(cx: &Context, n: u64, last: u64) -> Result<Vec<(block::Stored
 }
 
 /// A clock that went back would say that nothing is due, or that something was archived before it happened.
-fn check_clock(cx: &Context, head: &Head, previous: Option<&Claim>) -> Result<(), ArchiveError> {
+pub(super) fn check_clock(cx: &Context, head: &Head, previous: Option<&Claim>) -> Result<(), ArchiveError> {
     let now = cx.clock.now();
     let recorded = head.recorded_at.map(|at| ("the newest event was recorded", at));
     let archived = previous.map(|claim| ("the last batch was archived", claim.archived_at));

@@ -23,6 +23,9 @@ use domain::time::Timestamp;
 use domain::verify::{Evidence, Options, Pool, Report, Scratch, Start, Walk};
 use ports::{BucketError, KeyRange, Order, TableError};
 
+/// How `missing` begins to say that a verification ended early, and that another may go on there.
+pub const STOPPED: &str = "stopped behind event";
+
 /// What a caller decides.
 pub struct Request {
     /// Threads that check blocks; 0 checks on the caller's.
@@ -172,7 +175,7 @@ pub async fn verify_tiers(
     let highest_archived = archived.map(|claim| claim.range.end);
     if let Some(place) = stopped {
         let last = place.seq - 1;
-        walk.missing(format!("stopped behind event {last} to stay within its time; go on with the cursor"));
+        walk.missing(format!("{STOPPED} {last} to stay within its time; go on with the cursor"));
         let report = walk.stop()?;
         return Ok(Verification { report, tiers: request.tiers, oldest_hot, highest_archived, stopped: Some(place) });
     }
