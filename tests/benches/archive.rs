@@ -43,6 +43,8 @@ fn main() {
     let after = folder.path().join("after");
     let (mut archiving, mut packing) = ((Duration::MAX, Duration::MAX), (Duration::MAX, Duration::MAX));
     let (mut verifying, mut unpacking) = (Duration::MAX, Duration::MAX);
+    let mut walls = [Duration::MAX; 2];
+    let mut program = Duration::MAX;
     let mut archives = Vec::new();
     for round in 0..ROUNDS {
         let _ = std::fs::remove_dir_all(&after);
@@ -52,8 +54,11 @@ fn main() {
         if round == 0 {
             archives = runtime.block_on(objects(&after));
         }
+        program = program.min(measure(|| gzip_program(&before.join("lines"))).0);
+        walls[0] = walls[0].min(measure(|| archives.iter().for_each(|(_, _, object)| gunzip_and_hash(object))).0);
+        walls[1] = walls[1].min(measure(|| verify(&archives, 2)).0);
         let start = ThreadTime::now();
-        verify(&archives);
+        verify(&archives, 0);
         verifying = verifying.min(start.elapsed());
         let start = ThreadTime::now();
         archives.iter().for_each(|(_, _, object)| gunzip_and_hash(object));
@@ -70,11 +75,17 @@ fn main() {
         println!("  {what:<28} {wall:>8.3?} wall  {cpu:>8.3?} CPU  {:>6.0} MB/s{goal}", bytes / wall.as_secs_f64());
     };
     line("gzip -6 (flate2, zlib-rs)", packing, "");
-    let ratio = packing.0.as_secs_f64() / archiving.0.as_secs_f64();
-    line("archive", archiving, &format!("  {ratio:.1} times as fast (goal 5)"));
+    println!("  the program gzip -6          {program:>8.3?} wall");
+    let ratio = |yardstick: Duration| yardstick.as_secs_f64() / archiving.0.as_secs_f64();
+    let goal =
+        format!("  {:.1} times as fast as the program (goal 5), {:.1} as flate2", ratio(program), ratio(packing.0));
+    line("archive", archiving, &goal);
     let ratio = verifying.as_secs_f64() / unpacking.as_secs_f64();
     println!("  gunzip + SHA-256, one thread {unpacking:>8.3?} CPU");
-    println!("  verify, one thread           {verifying:>8.3?} CPU  ratio {ratio:.2} (goal 1.30)");
+    println!("  verify, one thread           {verifying:>8.3?} CPU  ratio {ratio:.2}");
+    let ratio = walls[1].as_secs_f64() / walls[0].as_secs_f64();
+    println!("  gunzip + SHA-256             {:>8.3?} wall", walls[0]);
+    println!("  verify, as the program does  {:>8.3?} wall  ratio {ratio:.2} (goal 1.30)", walls[1]);
     let _ = std::fs::remove_dir_all(&after);
     copy(&before, &after);
     for mode in ["archive", "verify"] {
@@ -104,6 +115,8 @@ async fn build(data: &Path, events: u64) -> Vec<u8> {
         let batch: Vec<Draft> = (first..events.min(first + 1000)).map(draft).collect();
         first += batch.len() as u64;
         appender.append(batch).await.expect("appended");
+        // As an installation does, which asks for one every hundred events.
+        services::sign::sign(&cx, domain::checkpoint::Reason::Threshold).await.expect("signed");
     }
     appender.append(vec![draft(events)]).await.expect("appended");
     derive(&cx, SCHEMA, u64::MAX).await.expect("derived");
@@ -144,7 +157,13 @@ async fn objects(data: &Path) -> Vec<(Range, Vec<u8>, Vec<u8>)> {
     all
 }
 
-fn verify(archives: &[(Range, Vec<u8>, Vec<u8>)]) {
+fn gzip_program(lines: &Path) {
+    let out = std::process::Stdio::null();
+    let done = std::process::Command::new("gzip").args(["-6", "-c"]).arg(lines).stdout(out).status();
+    assert!(done.expect("gzip").success());
+}
+
+fn verify(archives: &[(Range, Vec<u8>, Vec<u8>)], threads: usize) {
     let options = Options {
         ring: KeyRing::of(signing_key().verify_key()),
         start: Start::FirstLine,
@@ -152,7 +171,7 @@ fn verify(archives: &[(Range, Vec<u8>, Vec<u8>)]) {
         parse_after: u64::MAX,
         all_checkpoints: false,
         repeat_key: [3; 16],
-        threads: 0,
+        threads,
     };
     let found = |(range, manifest, object): &(Range, Vec<u8>, Vec<u8>)| Found {
         range: *range,

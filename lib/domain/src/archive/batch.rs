@@ -37,9 +37,9 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An archive that starts with this event.
-    pub fn new(chain: &ChainName, start: u64, prev_hash: Hash) -> Self {
-        let options = Options {
+    /// What blocks are looked at for before they leave.
+    pub fn options() -> Options {
+        Options {
             ring: KeyRing::default(),
             start: Start::FirstLine,
             end: None,
@@ -48,11 +48,15 @@ impl Batch {
             all_checkpoints: false,
             repeat_key: [0; 16],
             threads: 0,
-        };
+        }
+    }
+
+    /// An archive that starts with this event.
+    pub fn new(chain: &ChainName, start: u64, prev_hash: Hash) -> Self {
         let never = Timestamp::from_unix_millis(0).expect("within the years of the format");
         Self {
             chain: chain.clone(),
-            options,
+            options: Self::options(),
             start,
             prev_hash,
             // Only what is used is ever touched; growing by doubling would hold twice as much.

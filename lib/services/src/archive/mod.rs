@@ -120,12 +120,12 @@ async fn finish(
     let range = stored.claim.range;
     let mut parts = None;
     if stored.claim.signed.is_none() {
-        let Planned { batch, rows, .. } = match planned {
+        let Planned { batch, rows, checkpoint, .. } = match planned {
             Some(planned) => planned,
             None => Planned::again(gather(cx, &stored.claim, last).await?),
         };
         let copies = place::put(cx, &range.object(), batch.object()).await?;
-        stored = sign_once(cx, stored, &batch, copies).await?;
+        stored = sign_once(cx, stored, &batch, checkpoint, copies).await?;
         if stored.claim.is_finished() {
             // Others did all of it meanwhile, and what came of it since is not to be undone.
             return Ok(stored.claim);
@@ -175,11 +175,20 @@ async fn gather(cx: &Context, claim: &Claim, last: u64) -> Result<Batch, Archive
 }
 
 /// Signs the manifest, unless somebody has: there is one for a range, and its hash is in the claim.
-async fn sign_once(cx: &Context, stored: Stored, batch: &Batch, copies: u64) -> Result<Stored, ArchiveError> {
+async fn sign_once(
+    cx: &Context,
+    stored: Stored,
+    batch: &Batch,
+    checkpoint: Option<u64>,
+    copies: u64,
+) -> Result<Stored, ArchiveError> {
     let Stored { claim, version } = stored;
     let previous = claims::before(cx, Some(claim.range.start), 1).await?.pop().and_then(|s| s.claim.signed);
     let head_hash = batch.last().map_or(Hash::ZERO, |last| last.head_hash);
-    let checkpoint = covering(cx, claim.range, claim.last_block, head_hash).await?;
+    let checkpoint = match checkpoint {
+        None => covering(cx, claim.range, claim.last_block, head_hash).await?,
+        covered => covered,
+    };
     let checkpoint =
         checkpoint.ok_or_else(|| stuck(claim.range, "no checkpoint of this history covers it; sign one"))?;
     let base = Base {

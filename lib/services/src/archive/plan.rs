@@ -3,7 +3,7 @@
 use super::asked::is_of_runs_only;
 use super::error::{broken, stuck};
 use super::{ArchiveError, Request, claims};
-use crate::blocks::{ReadError, find_head, get_block, get_stored, read_row};
+use crate::blocks::{find_head, get_block, get_stored, read_row};
 use crate::guard::{self, GuardError};
 use crate::layout::archives::{self, Claim, State, Stored};
 use crate::layout::rows::{self, SCHEMA};
@@ -13,12 +13,13 @@ use domain::archive::{Batch, Range};
 use domain::block::{self, Head, Header};
 use domain::checkpoint::Reason;
 use domain::hash::Hash;
+use domain::verify::check_and_keep;
 use ports::{Condition, KeyRange, Order, TableError, Version};
 
 /// How far a clock may lie behind what others wrote before nothing is archived by it.
 const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
 /// Blocks that are looked at together.
-const AT_ONCE: u64 = 8;
+const AT_ONCE: u64 = 4;
 /// Blocks of a batch in runs of the simulator that ask for few.
 const LOW_BLOCKS: u64 = 3;
 /// The last block that a run may archive, and the head: neither the newest block nor one without derived
@@ -56,7 +57,12 @@ pub(super) async fn plan(
             (claim.last_block + 1, claim.range.end + 1, before.header().head_hash)
         }
     };
-    let mut planned = Planned { batch: Batch::new(&cx.chain, start, prev_hash), rows: Vec::new(), of_runs_only: true };
+    let mut planned = Planned {
+        batch: Batch::new(&cx.chain, start, prev_hash),
+        rows: Vec::new(),
+        checkpoint: None,
+        of_runs_only: true,
+    };
     let mut covered = None;
     let mut read = read_rows(cx, n, last).await?;
     loop {
@@ -100,18 +106,13 @@ pub(super) async fn plan(
         if due.is_empty() || taken < due.len() {
             let blocks = usize::try_from(planned.batch.blocks()).unwrap_or(usize::MAX);
             planned.rows.truncate(blocks);
-            if let (Some(range), Some(last)) = (planned.batch.range(), planned.batch.last())
-                && covering(cx, range, last.n, last.head_hash).await?.is_none()
-            {
-                // Behind an accepted loss, until the chain is longer than what was vouched for.
-                return Ok(Plan::Nothing);
+            if let (Some(range), Some(last)) = (planned.batch.range(), planned.batch.last()) {
+                planned.checkpoint = covering(cx, range, last.n, last.head_hash).await?;
             }
-            // A full archive is a reason by itself, or what stands behind it would never be reached.
-            return Ok(if blocks > 0 && (full || !planned.of_runs_only) {
-                Plan::Batch(Box::new(planned))
-            } else {
-                Plan::Nothing
-            });
+            // Behind an accepted loss none covers it, until the chain is longer than what was vouched for. A
+            // full archive is a reason by itself, or what stands behind it would never be reached.
+            let goes = planned.checkpoint.is_some() && (full || !planned.of_runs_only);
+            return Ok(if goes { Plan::Batch(Box::new(planned)) } else { Plan::Nothing });
         }
         read = following?;
     }
@@ -121,6 +122,8 @@ pub(super) async fn plan(
 pub(super) struct Planned {
     pub(super) batch: Batch,
     pub(super) rows: Vec<(Header, Version)>,
+    /// The checkpoint that covers it, once that was looked at.
+    pub(super) checkpoint: Option<u64>,
     /// Whether its blocks hold nothing but what earlier runs said.
     of_runs_only: bool,
 }
@@ -128,7 +131,7 @@ pub(super) struct Planned {
 impl Planned {
     /// A batch that somebody claimed, of blocks that were read again.
     pub(super) fn again(batch: Batch) -> Self {
-        Self { batch, rows: Vec::new(), of_runs_only: false }
+        Self { batch, rows: Vec::new(), checkpoint: None, of_runs_only: false }
     }
 }
 
@@ -193,7 +196,7 @@ pub(super) async fn covering(
         while seq < checkpoint.head_seq {
             let Some(block) = get_block(cx, n + 1).await? else { break };
             let header = &block.header;
-            block.check_in_full(cx.threads).map_err(ReadError::damaged(header.n))?;
+            check_and_keep(&block, &Batch::options()).map_err(|found| broken(&found))?;
             if header.first_seq != seq + 1 || header.prev_hash != hash {
                 return Err(stuck(range, format!("block {} does not follow it", header.n)));
             }

@@ -5,6 +5,7 @@
 //! target that reaches its reader from one that does not. cargo-fuzz runs the same functions with
 //! coverage and sanitizers on a nightly toolchain; [`run`] runs them anywhere.
 
+mod archive;
 mod block;
 mod checkpoint;
 mod cursor;
@@ -15,7 +16,9 @@ pub mod mutate;
 mod ocis;
 mod query;
 pub mod run;
+mod stub;
 
+pub use archive::archive;
 pub use block::block;
 pub use checkpoint::checkpoint;
 pub use cursor::cursor;
@@ -25,6 +28,7 @@ pub use message::message;
 pub use ocis::ocis_line;
 pub use query::query_string;
 pub use run::Target;
+pub use stub::stub;
 
 /// All targets by their names, which are also those of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
@@ -32,6 +36,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event", event),
     ("checkpoint", checkpoint),
     ("block", block),
+    ("archive", archive),
+    ("stub", stub),
     ("cursor", cursor),
     ("ocis_line", ocis_line),
     ("query_string", query_string),

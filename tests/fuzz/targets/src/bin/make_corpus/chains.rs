@@ -26,15 +26,15 @@ const POSTED: [&str; 9] = [
     r#"{"action":"v","at":"2016-12-31T23:59:60Z","id":"019A8F4E-7A3C-7E21-9D5B-0F6F6A1C7E10","metadata":{"n":5e-324,"m":9007199254740991}}"#,
 ];
 
-fn chain() -> ChainName {
+pub(crate) fn chain() -> ChainName {
     ChainName::new("fuzz.example-1").expect("a name")
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-11-25T12:00:00Z").expect("a time")
 }
 
-fn drafts() -> Vec<Draft> {
+pub(crate) fn drafts() -> Vec<Draft> {
     let chain = chain();
     let sources = [Source::PLATFORM_API, "ocis"].map(|name| Source::new(name).expect("a source"));
     let door = Door { chain: &chain, sources: &sources, now: now() };
@@ -52,7 +52,7 @@ fn drafts() -> Vec<Draft> {
     drafts
 }
 
-fn build(drafts: &[Draft], head: &Head) -> Block {
+pub(crate) fn build(drafts: &[Draft], head: &Head) -> Block {
     let chain = chain();
     let writer =
         Writer { chain: &chain, writer: "corpus", nonce: "0011223344556677".to_owned(), now: now(), threads: 0 };
@@ -65,7 +65,7 @@ fn lines() -> Vec<Vec<u8>> {
 }
 
 /// The text of a line with something in it exchanged.
-fn exchanged(line: &[u8], from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn exchanged(line: &[u8], from: &str, to: &str) -> Vec<u8> {
     let text = String::from_utf8(line.to_vec()).expect("a line is text");
     assert!(text.contains(from), "{from} is not in {text}");
     text.replacen(from, to, 1).into_bytes()
@@ -109,7 +109,7 @@ pub(crate) fn events() -> Vec<Seed> {
     seeds
 }
 
-fn key() -> SigningKey {
+pub(crate) fn key() -> SigningKey {
     SigningKey::new(Algorithm::HmacSha256, [7; 32])
 }
 

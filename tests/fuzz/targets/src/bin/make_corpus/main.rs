@@ -2,6 +2,7 @@
 //! Files that a fuzzer found stay beside them.
 #![expect(clippy::print_stderr, reason = "a tool for people")]
 
+mod archives;
 mod chains;
 mod texts;
 
@@ -17,6 +18,8 @@ fn main() -> ExitCode {
         ("event", chains::events()),
         ("checkpoint", chains::checkpoints()),
         ("block", chains::blocks()),
+        ("archive", archives::archives()),
+        ("stub", archives::stubs()),
         ("cursor", texts::cursors()),
         ("ocis_line", texts::ocis_lines()),
         ("query_string", texts::queries()),
