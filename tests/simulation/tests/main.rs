@@ -32,9 +32,7 @@ fn another_seed_is_another_run() {
 #[test]
 fn a_process_may_die_at_every_await() {
     for scenario in SCENARIOS {
-        // One schedule of archives has as many crash points as twenty of most others; the command does more.
-        let schedules = if scenario.name == "archives" { 2 } else { 20 };
-        for schedule in 0..schedules {
+        for schedule in 0..scenario.schedules {
             let points = assert_holds(every_crash_point(scenario, schedule, THREADS));
             assert!(points > 50, "{} has {points} crash points", scenario.name);
         }
