@@ -122,7 +122,7 @@ fn every_planted_bug_is_found_within_twenty_thousand_seeds() {
 /// makes other runs of these seeds.
 #[test]
 fn seeds_that_failed_once_hold() {
-    let archives = [5_000_000, 5_000_237, 5_000_585].map(|seed| ("archives", seed));
+    let archives = [5_000_000, 5_000_237, 5_000_585, 5_002_551].map(|seed| ("archives", seed));
     for (name, seed) in [("restored", 10), ("restored", 623), ("logs", 3490)].into_iter().chain(archives) {
         let run = Run { scenario: scenario(name).unwrap(), ..Run::of_seed(seed) };
         assert_eq!(run.go().failure, None, "{}", run.replay());
