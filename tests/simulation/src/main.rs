@@ -113,7 +113,7 @@ fn bugs(arguments: &[String]) -> Result<bool, String> {
     let most = number(arguments.first().map(String::as_str), 20_000)?;
     let mut all = true;
     for bug in Bug::ALL.iter().copied() {
-        match campaign(most, threads(), |seed| Run { bug: Some(bug), ..Run::of_seed(seed) }) {
+        match campaign(most, threads(), |seed| Run::in_search_of(bug, seed)) {
             Ok(_) => {
                 all = false;
                 say!("{:<30} NOT FOUND in {most} seeds", bug.name());

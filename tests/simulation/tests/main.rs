@@ -108,7 +108,7 @@ fn twenty_thousand_seeds_lose_nothing_and_double_nothing() {
 fn every_planted_bug_is_found_within_twenty_thousand_seeds() {
     assert!(Bug::ALL.len() >= 20);
     for bug in Bug::ALL.iter().copied() {
-        let found = campaign(20_000, THREADS, |seed| Run { bug: Some(bug), ..Run::of_seed(seed) });
+        let found = campaign(20_000, THREADS, |seed| Run::in_search_of(bug, seed));
         let Err(failed) = found else { panic!("`{}` was not found in 20,000 seeds", bug.name()) };
         // The seed that found it does so again.
         assert!(failed.0.go().failure.is_some(), "{}", bug.name());
