@@ -119,7 +119,8 @@ impl Place<'_> {
                 .stderr(Stdio::piped())
                 .spawn()
                 .map_err(|e| e.to_string())?;
-            let (killed, acked) = kill_at_line(&mut child, kill_at)?;
+            let (killed, said) = kill_at_line(&mut child, kill_at)?;
+            let acked = Acks::of(&said);
             self.acked.lock().unwrap_or_else(PoisonError::into_inner).extend(&acked);
             let context = |finding| format!("{mode}, round {round}, killed at line {kill_at}: {finding}");
             if killed {
@@ -167,23 +168,24 @@ impl Place<'_> {
     }
 }
 
-/// Kills at the k-th line, unless it ended before; says whether it had to, and what was acknowledged.
-fn kill_at_line(child: &mut Child, k: u64) -> Result<(bool, Acks), Finding> {
+/// Kills at the k-th line, unless it ended before; says whether it had to, and what was said.
+pub(crate) fn kill_at_line(child: &mut Child, k: u64) -> Result<(bool, String), Finding> {
     let mut lines = BufReader::new(child.stdout.take().ok_or("its output is a pipe")?);
     let mut said = String::new();
     for _ in 0..k {
         if lines.read_line(&mut said).map_err(|e| e.to_string())? == 0 {
-            return Ok((false, Acks::of(&said)));
+            return Ok((false, said));
         }
     }
     child.kill().map_err(|e| e.to_string())?;
     // What was written before the kill was acknowledged, too.
     lines.read_to_string(&mut said).map_err(|e| e.to_string())?;
     child.wait().map_err(|e| e.to_string())?;
-    Ok((true, Acks::of(&said)))
+    Ok((true, said))
 }
 
-fn ended_well(child: Child) -> Result<(), Finding> {
+/// Waits for the end.
+pub(crate) fn ended_well(child: Child) -> Result<(), Finding> {
     let output = child.wait_with_output().map_err(|e| e.to_string())?;
     if output.status.success() {
         return Ok(());

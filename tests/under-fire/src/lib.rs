@@ -1,6 +1,6 @@
 //! The embedded adapters under fire, with real processes on real files.
 //!
-//! Promised, and attacked by [`kills`] and [`syscalls`]: whatever the moment at which a process dies,
+//! Promised, and attacked by [`kills`], [`steps`] and [`syscalls`]: whatever the moment at which a process dies,
 //! whichever system call fails, everything that was acknowledged is stored, exactly once, and the log
 //! verifies.
 
@@ -9,6 +9,7 @@ pub mod aftermath;
 pub mod check;
 pub mod kills;
 pub mod life;
+pub mod steps;
 pub mod strace;
 pub mod syscalls;
 pub mod trace;

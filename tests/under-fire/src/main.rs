@@ -1,4 +1,4 @@
-//! `under-fire kills [N]` kills N writers, `under-fire syscalls` lets every system call fail in turn.
+//! `under-fire kills [N]` kills N writers, `under-fire steps` archivers at each step, `under-fire syscalls` lets every system call fail in turn.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people")]
 
 use std::process::ExitCode;
@@ -26,11 +26,15 @@ fn main() -> ExitCode {
                 );
             })
         }
+        Some("steps") => {
+            under_fire::steps::run(&program).map(|outcome| println!("killed at each step, nothing lost: {outcome:?}"))
+        }
         Some("syscalls") => under_fire::syscalls::run(&program, under_fire::syscalls::Extent::All)
             .map(|outcome| println!("{}", outcome.table())),
         _ => {
             eprintln!(
                 "under-fire kills [N]   kills N writers (1000) at their k-th acknowledgement\n\
+                 under-fire steps       kills archiving, expiry, restoring and rebuilding at each step\n\
                  under-fire syscalls    fails every system call of a process in turn"
             );
             return ExitCode::from(2);

@@ -1,9 +1,11 @@
 //! One process of a hub on the embedded adapters, for loops that start many and kill them.
 //!
-//! `worker DATA append|record|pump FROM TO BATCH`, `worker DATA sign|put FROM TO`, `worker DATA life|prepare`;
+//! `worker DATA append|record|pump FROM TO BATCH`, `worker DATA sign|put FROM TO`, `worker DATA life|prepare`,
+//! `worker DATA archives WORK`, `worker DATA WORK LINE` (see [`crate::steps`]);
 //! `CLOCK_SHIFT_MILLIS` moves its clock. Says on stdout what it was acknowledged, see [`crate::acks`].
 
 use crate::acks::{say, say_numbers};
+use crate::steps::work::{self, Work};
 use crate::{check, life, text};
 use adapters_local::{DirectoryBucket, ShiftedClock};
 use domain::checkpoint::Reason;
@@ -33,7 +35,14 @@ pub fn run(arguments: &[String]) -> ExitCode {
             "put" => put(data, from, to).await,
             "life" => life::live(data).await,
             "prepare" => life::prepare(data).await,
-            other => Err(format!("unknown mode {other}")),
+            "archives" => match arguments.get(2).and_then(|work| Work::of(work)) {
+                Some(work) => work::prepare(data, work).await,
+                None => Err("unknown work".to_owned()),
+            },
+            other => match Work::of(other) {
+                Some(work) => work::told(data, work, from).await,
+                None => Err(format!("unknown mode {other}")),
+            },
         }
     });
     match done {

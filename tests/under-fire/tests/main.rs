@@ -20,6 +20,14 @@ fn killed_at_any_acknowledgement_nothing_is_lost_and_nothing_is_twice() {
 }
 
 #[test]
+fn killed_at_each_step_archives_lose_nothing_and_a_second_run_completes() {
+    let outcome = under_fire::steps::run(Path::new(PROGRAM)).unwrap_or_else(|finding| panic!("{finding}"));
+    for (mode, least) in [("archive", 40), ("expire", 24), ("restore", 6), ("rebuild", 50)] {
+        assert!(outcome.get(mode).is_some_and(|kills| *kills >= least), "{mode}: {outcome:?}");
+    }
+}
+
+#[test]
 fn whichever_system_call_fails_nothing_acknowledged_is_lost() {
     let outcome = under_fire::syscalls::run(Path::new(PROGRAM), Extent::Some(40));
     let outcome = outcome.unwrap_or_else(|finding| panic!("{finding}"));

@@ -28,9 +28,10 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(hub: &Hub, arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let before = days_before(hub.cx.clock.now(), arguments.older_than_days);
+    let mut locked = Vec::new();
     let (gone, held) = if arguments.yes {
         let done = expire(&hub.cx, hub.appender(), before, None).await?;
-        done.locked.iter().for_each(|range| eprintln!("events {range} are locked by the store, and stay until then"));
+        locked = done.locked;
         (done.expired.into_iter().map(|claim| claim.range).collect(), done.held)
     } else {
         due(&hub.cx, before).await?
@@ -42,7 +43,8 @@ pub(crate) async fn run(hub: &Hub, arguments: &Arguments, json: bool) -> Result<
         gone.iter().for_each(|range| say!("the lines of events {range} {verb}"));
         held.iter().for_each(|range| say!("events {range} are held, and stay"));
     }
-    if gone.is_empty() && held.is_empty() && !json {
+    locked.iter().for_each(|range| eprintln!("events {range} are locked by the store until it lets them go, and stay"));
+    if gone.is_empty() && held.is_empty() && locked.is_empty() && !json {
         eprintln!(
             "nothing is due: the newest event of every archive was chained after {before}, or its lines are gone"
         );

@@ -1,5 +1,6 @@
 //! A whole hub on each set of stores, by the program that operators use.
 
+mod archives;
 mod cold;
 mod demo;
 mod refused;
