@@ -125,7 +125,7 @@ pub async fn run(cx: &Context, work: Work) -> Result<(), String> {
             let [_, claim, ..] = &claims[..] else { return Err(format!("no second archive: {claims:?}")) };
             restore::restore(cx, claim.range.start, None, "anna").await.map(drop).map_err(|e| text(&e))
         }
-        Work::Rebuild => rebuild::rebuild(cx, |_, _| ()).await.map(drop).map_err(|e| text(&e)),
+        Work::Rebuild => rebuild::rebuild(cx, false, |_, _| ()).await.map(drop).map_err(|e| text(&e)),
     }
 }
 
