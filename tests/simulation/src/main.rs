@@ -15,7 +15,7 @@ macro_rules! say {
 
 const HELP: &str = "\
 simulation seeds [COUNT] [--from SEED] [--scenario NAME] [--bug NAME]  runs seeds (default 1000000)
-simulation crash-points [SCHEDULES]     dies at every await of every scenario (default 20 schedules)
+simulation crash-points [SCHEDULES]     dies at every await of every scenario (default 20 schedules, of archives 2)
 simulation bugs [SEEDS]                 plants every bug; each must be found (default 20000 seeds)
 simulation replay SCENARIO SEED [--crash-at POINT] [--calm] [--bug NAME]   shows one run
 simulation list                         names of scenarios and bugs";
@@ -95,8 +95,8 @@ fn failure(run: &Run, what: &str) -> bool {
 }
 
 fn crash_points(arguments: &[String]) -> Result<bool, String> {
-    let schedules = number(arguments.first().map(String::as_str), 20)?;
     for scenario in SCENARIOS {
+        let schedules = number(arguments.first().map(String::as_str), scenario.schedules)?;
         let mut points = 0;
         for seed in 0..schedules {
             match every_crash_point(scenario, seed, threads()) {
@@ -113,7 +113,7 @@ fn bugs(arguments: &[String]) -> Result<bool, String> {
     let most = number(arguments.first().map(String::as_str), 20_000)?;
     let mut all = true;
     for bug in Bug::ALL.iter().copied() {
-        match campaign(most, threads(), |seed| Run { bug: Some(bug), ..Run::of_seed(seed) }) {
+        match campaign(most, threads(), |seed| Run::in_search_of(bug, seed)) {
             Ok(_) => {
                 all = false;
                 say!("{:<30} NOT FOUND in {most} seeds", bug.name());

@@ -13,6 +13,23 @@ use services::verify::{Request, Tiers, verify};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bugs of what only archives have.
+const OF_ARCHIVES: [Bug; 13] = [
+    Bug::ArchiveIsNotReadBack,
+    Bug::ArchivesTheHead,
+    Bug::NextBatchBeforeDone,
+    Bug::ClaimIsOverwritten,
+    Bug::ManifestIsSignedTwice,
+    Bug::StubsBeforeTheManifest,
+    Bug::EventIsOnlyQueued,
+    Bug::StubsUnconditionally,
+    Bug::MarkersAreDropped,
+    Bug::HoldsAreReadTooEarly,
+    Bug::ExpiresInSilence,
+    Bug::SweepsAnothersLease,
+    Bug::RestoresUnchecked,
+];
+
 /// What is run.
 #[derive(Clone, Copy)]
 pub struct Run {
@@ -49,6 +66,15 @@ impl Run {
     pub fn of_seed(seed: u64) -> Self {
         let scenario = &SCENARIOS[usize::try_from(seed % SCENARIOS.len() as u64).expect("few")];
         Self { scenario, seed, bug: None, crash_at: None, faults: true, traced: false }
+    }
+
+    /// The run of this seed with a planted bug: of archives, where nothing else can show it.
+    pub fn in_search_of(bug: Bug, seed: u64) -> Self {
+        let run = Self { bug: Some(bug), ..Self::of_seed(seed) };
+        match SCENARIOS.iter().find(|scenario| scenario.name == "archives") {
+            Some(scenario) if OF_ARCHIVES.contains(&bug) => Self { scenario, ..run },
+            _ => run,
+        }
     }
 
     /// Does it.
@@ -115,7 +141,7 @@ fn every_event_is_there(sim: &Sim, cx: &services::Context) {
     for seq in 1..=checker.head() {
         let there = match at_once(get_event(cx, seq)) {
             Ok(line) => line.as_deref() == checker.line(seq),
-            Err(ReadError::Expired { .. }) => checker.may_be_gone(seq),
+            Err(ReadError::Expired { .. }) => checker.may_be_gone(seq) && !checker.is_kept(seq),
             Err(_) => false,
         };
         if !there {

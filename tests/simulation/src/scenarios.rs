@@ -14,22 +14,25 @@ pub struct Scenario {
     pub name: &'static str,
     /// Deliveries before a message is dead.
     pub max_deliveries: u32,
+    /// Schedules of which every crash point is tried, where nobody says how many.
+    pub schedules: u64,
     /// Adds its processes, and runs it.
     pub run: fn(&mut Sim),
 }
 
 /// All of them.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "writers", max_deliveries: 5, run: writers },
-    Scenario { name: "recorders", max_deliveries: 6, run: recorders },
-    Scenario { name: "logs", max_deliveries: 6, run: logs },
-    Scenario { name: "signers", max_deliveries: 5, run: signers },
-    Scenario { name: "lists", max_deliveries: 5, run: lists },
-    Scenario { name: "rebuild", max_deliveries: 5, run: rebuild },
-    Scenario { name: "dead-letters", max_deliveries: 1, run: dead_letters },
-    Scenario { name: "everything", max_deliveries: 3, run: everything },
-    Scenario { name: "restored", max_deliveries: 5, run: crate::restored::restored },
-    Scenario { name: "archives", max_deliveries: 5, run: crate::archives::archives },
+    Scenario { name: "writers", max_deliveries: 5, schedules: 20, run: writers },
+    Scenario { name: "recorders", max_deliveries: 6, schedules: 20, run: recorders },
+    Scenario { name: "logs", max_deliveries: 6, schedules: 20, run: logs },
+    Scenario { name: "signers", max_deliveries: 5, schedules: 20, run: signers },
+    Scenario { name: "lists", max_deliveries: 5, schedules: 20, run: lists },
+    Scenario { name: "rebuild", max_deliveries: 5, schedules: 20, run: rebuild },
+    Scenario { name: "dead-letters", max_deliveries: 1, schedules: 20, run: dead_letters },
+    Scenario { name: "everything", max_deliveries: 3, schedules: 20, run: everything },
+    Scenario { name: "restored", max_deliveries: 5, schedules: 20, run: crate::restored::restored },
+    // One schedule of it has as many crash points as twenty of most others.
+    Scenario { name: "archives", max_deliveries: 5, schedules: 2, run: crate::archives::archives },
 ];
 
 /// The scenario of this name.

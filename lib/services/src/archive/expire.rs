@@ -10,9 +10,10 @@ use super::{ArchiveError, claims, fetch, place, stubs};
 use crate::Context;
 use crate::append::Appender;
 use crate::blocks::{ReadError, get_stored};
+use crate::guard::GuardError;
 use crate::layout::archives::{self, Claim, State, Stored};
 use crate::planted::{Bug, planted};
-use crate::{cold, hold, restore};
+use crate::{checkpoints, cold, hold, restore, tiles};
 use domain::archive::{Kept, Range};
 use domain::block::{Block, views};
 use domain::event::Draft;
@@ -145,6 +146,10 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
     let event = announcement(claim).ok_or_else(|| stuck(range, "it has no manifest, or nothing is kept of it"))?;
     if !planted(Bug::ExpiresInSilence) {
         appender.append(vec![event]).await?;
+    }
+    // Once the lines are gone, their part of the tree can be made from its tiles alone.
+    if let Some(newest) = checkpoints::latest(cx).await.map_err(GuardError::from)? {
+        tiles::ensure_published(cx, &newest).await?;
     }
     keep(cx, claim).await?;
     remove(cx, range).await?;

@@ -97,11 +97,11 @@ pub(super) async fn plan(
         // While these are looked at, the table reads the next.
         let following = async { if due.is_empty() { Ok(Vec::new()) } else { read_rows(cx, n, last).await } };
         let (following, taken) = tokio::join!(following, async { planned.batch.add_all(&due, cx.threads) });
-        let taken = match taken {
-            Ok(taken) => taken,
+        let (taken, full) = match taken {
+            Ok(taken) => (taken, room == 0 || taken < due.len()),
             Err(unfit) if planned.batch.range().is_none() => return Err(broken(&unfit.0)),
             // What holds goes; the next run says what does not.
-            Err(_) => 0,
+            Err(_) => (0, false),
         };
         if due.is_empty() || taken < due.len() {
             let blocks = usize::try_from(planned.batch.blocks()).unwrap_or(usize::MAX);
@@ -109,9 +109,10 @@ pub(super) async fn plan(
             if let (Some(range), Some(last)) = (planned.batch.range(), planned.batch.last()) {
                 planned.checkpoint = covering(cx, range, last.n, last.head_hash).await?;
             }
-            // Behind an accepted loss none covers it, until the chain is longer than what was vouched for.
-            let covered = planned.checkpoint.is_some();
-            return Ok(if covered && !planned.of_runs_only { Plan::Batch(Box::new(planned)) } else { Plan::Nothing });
+            // Behind an accepted loss none covers it, until the chain is longer than what was vouched for. A
+            // full archive is a reason by itself, or what stands behind it would never be reached.
+            let goes = planned.checkpoint.is_some() && (full || !planned.of_runs_only);
+            return Ok(if goes { Plan::Batch(Box::new(planned)) } else { Plan::Nothing });
         }
         read = following?;
     }

@@ -209,8 +209,10 @@ impl Walk<'_> {
             let source = &mut sources[i];
             let Some(row) = source.page.pop_front() else { continue };
             let Some(entry) = Entry::from_value(at_max, &row.value) else { continue };
-            // Blocks above the watermark were taken whole; entries of them may be there in part.
-            if n > watermark || (entry.at_min, 0) >= self.below {
+            // Blocks above the watermark were taken whole, and entries of them may be there in part; but
+            // what was archived and restored since is read from its lease.
+            let is_taken = n > watermark && source.restored.is_none();
+            if is_taken || (entry.at_min, 0) >= self.below {
                 continue;
             }
             if source.must_read(n) {

@@ -98,6 +98,19 @@ impl Checker {
         self.claim_of(seq).is_some_and(Claim::is_ending)
     }
 
+    /// Whether this event is one by which holds, accepted breaks and archives are known: it is read for ever.
+    pub(crate) fn is_kept(&self, seq: u64) -> bool {
+        let kept = [
+            "audit.archive_expired",
+            "audit.archived",
+            "audit.break_accepted",
+            "audit.hold_placed",
+            "audit.hold_released",
+        ];
+        let place = usize::try_from(seq).ok().and_then(|seq| seq.checked_sub(1));
+        place.and_then(|at| self.events.get(at)).is_some_and(|event| kept.contains(&event.action.as_str()))
+    }
+
     pub(super) fn take_claim(&mut self, key: &Key, after: Option<&[u8]>) -> Result<(), String> {
         let row = after.ok_or(format!("the claim {key} was deleted"))?;
         let row: Value = serde_json::from_slice(row).map_err(|error| error.to_string())?;
@@ -248,7 +261,11 @@ impl Checker {
             return self.fail(format!("{key} was deleted"));
         };
         if !claim.is_ending() || !self.says("audit.archive_expired", claim) {
-            self.fail(format!("{key} was deleted, and no event says why"));
+            return self.fail(format!("{key} was deleted, and no event says why"));
+        }
+        let kept = self.archives.objects.get(&claim.object("kept.jsonl")).map(|bytes| sha256(bytes));
+        if kept.is_none() || kept.as_deref() != claim.row["kept"].as_str() {
+            self.fail(format!("{key} was deleted before what is kept of it was there"));
         }
     }
 }

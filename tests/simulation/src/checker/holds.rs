@@ -49,12 +49,24 @@ impl Checker {
         self.events.last().map(|event| event.recorded_at.as_str())
     }
 
-    /// Whether everything recorded up to `cutoff` is archived, but for the newest block.
+    /// Whether block `n` holds nothing but what archiving itself said: no reason for another batch.
+    fn is_about_archiving_only(&self, n: u64) -> bool {
+        let end =
+            |n: u64| n.checked_sub(1).map_or(Some(0), |at| self.block_ends.get(usize::try_from(at).ok()?).copied());
+        let place = |seq: u64| usize::try_from(seq).expect("a place");
+        let events = n.checked_sub(1).and_then(end).zip(end(n)).and_then(|(a, b)| self.events.get(place(a)..place(b)));
+        let own = ["audit.archived", "audit.archive_requested"];
+        events.is_some_and(|events| events.iter().all(|event| own.contains(&event.action.as_str())))
+    }
+
+    /// Whether everything recorded up to `cutoff` is archived, but for the newest block, and for what
+    /// only archiving itself said since.
     pub(crate) fn is_archived_up_to(&self, cutoff: &str) -> bool {
         let last = self.archives.claims.values().next_back();
         let next = last.map_or(1, |claim| claim.blocks.1 + 1);
+        let is_due = |n: &u64| self.block_recorded_at(*n).is_some_and(|at| at <= cutoff);
         last.is_none_or(|claim| claim.state() != "claimed")
-            && (next >= self.blocks || self.block_recorded_at(next).is_none_or(|at| at > cutoff))
+            && (next..self.blocks).take_while(is_due).all(|n| self.is_about_archiving_only(n))
     }
 
     /// Whether every batch recorded up to `before` is gone, or held, and none on its way.

@@ -72,10 +72,15 @@ pub(crate) fn archiver(sim: &mut Sim, name: &str, cutoff: CutOff, by: Option<&'s
                 let now = timestamp(node.world().now());
                 let until = (node.draw(|dice| dice.below(3)) == 0).then_some(now);
                 let request = Request { cutoff: cutoff.now(&node), by: by.map(str::to_owned), until };
-                let misread = node.misread();
+                let (misread, head) = (node.misread(), node.world().checker().head());
                 match archive(&cx, &appender, &request).await {
                     Ok(run) if run.batches.is_empty() => {}
-                    Ok(_) => node.world().mark("archive: done"),
+                    Ok(run) => {
+                        node.world().mark("archive: done");
+                        if by.is_some() && run.batches.iter().any(|batch| batch.range.end >= head) {
+                            node.world().mark("archive: what was the newest block, too");
+                        }
+                    }
                     Err(error) => judge(&node, misread, error, "archive: again"),
                 }
                 node.rest(9000).await;
