@@ -86,7 +86,14 @@ fn every_sample_event_passes_and_a_posted_event_is_chained_signed_and_verified()
     let data = folder.path().join("data");
     let at = data.to_str().unwrap();
     let here = |arguments: &[&str]| said(folder.path(), &[arguments, &["--data", at]].concat());
+    // What the samples ask for: event 1 archived, event 2 a hold.
+    let samples = std::fs::read_to_string(root().join("docs/samples/events.ndjson")).unwrap();
+    let first = folder.path().join("first.ndjson");
+    std::fs::write(&first, samples.lines().next().unwrap()).unwrap();
+    here(&["record", "--file", first.to_str().unwrap()]);
+    here(&["hold", "--from", "1", "--to", "1", "--reason", "a dispute", "--operator", "anna"]);
     here(&["record", "--file", root().join("docs/samples/events.ndjson").to_str().unwrap()]);
+    here(&["archive", "--older-than-days", "0"]);
     std::fs::copy(root().join("docs/samples/ocis-audit.log"), data.join("ocis.log")).unwrap();
     let operator = here(&["token", "--role", "operator"]);
     let service = here(&["token", "--role", "service"]);

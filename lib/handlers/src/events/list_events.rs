@@ -18,7 +18,7 @@ impl HttpFunction for ListEvents {
     const SUMMARY: &'static str = "Lists events, newest first by the time they happened";
     const ROUTE: Route = Route::get("/audit");
     const ACCESS: Access = Access::OperatorOr(Scope::Read);
-    const USES: &'static [Grant] = &[Grant::TableRead];
+    const USES: &'static [Grant] = &[Grant::TableRead, Grant::ColdRead];
     const PARAMETERS: &'static [Parameter] = &[
         Parameter {
             name: "limit",

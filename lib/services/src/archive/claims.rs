@@ -40,6 +40,16 @@ pub async fn first_unfinished(cx: &Context) -> Result<Option<Stored>, TableError
     Ok(found)
 }
 
+/// The newest batch whose manifest is signed: blocks up to its last one may be stubs. A row that cannot be
+/// read hides no other.
+///
+/// # Errors
+/// The table.
+pub async fn newest_signed(cx: &Context) -> Result<Option<Claim>, TableError> {
+    let rows = cx.table.query(&claim_partition(&cx.chain), &KeyRange::all(), Order::Descending, 10).await?;
+    Ok(rows.iter().filter_map(|row| Claim::from_value(&row.value)).find(|claim| claim.signed.is_some()))
+}
+
 /// Batches, newest first, from the one before the batch that starts with `start`.
 ///
 /// # Errors

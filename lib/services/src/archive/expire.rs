@@ -13,6 +13,7 @@ use crate::blocks::{ReadError, get_stored};
 use crate::guard::GuardError;
 use crate::layout::archives::{self, Claim, State, Stored};
 use crate::planted::{Bug, planted};
+use crate::view::View;
 use crate::{checkpoints, cold, hold, restore, tiles};
 use domain::archive::{Kept, Range};
 use domain::block::{Block, views};
@@ -128,6 +129,14 @@ async fn expire_one(
                 if recorded_at <= before { State::Deleting(at) } else { State::Done }
             }
             State::Deleting(at) => {
+                // The mark is only a row, until the chain says so, too.
+                if !is_announced(cx, &claim).await? && !planted(Bug::HoldsAreReadTooEarly) {
+                    let (bytes, recorded_at) = what_is_kept(cx, &claim).await?;
+                    if is_held(cx, claim.range).await? || recorded_at > before || kept != Some(Hash::of(&bytes)) {
+                        let what = "its record says that it is being deleted, and it is held, too young, or another's";
+                        return Err(stuck(claim.range, what));
+                    }
+                }
                 delete(cx, appender, &claim).await?;
                 State::Expired(at)
             }
@@ -156,6 +165,18 @@ async fn delete(cx: &Context, appender: &Appender, claim: &Claim) -> Result<(), 
     restore::end(cx, range.start).await?;
     tracing::warn!(chain = %cx.chain, events = %range, "the lines of events {range} expired and are deleted");
     Ok(())
+}
+
+/// Whether the chain says that these lines expire.
+async fn is_announced(cx: &Context, claim: &Claim) -> Result<bool, ReadError> {
+    let Some(event) = announcement(claim) else { return Ok(false) };
+    let view = View::load(cx).await?;
+    let identity = event.identity(&cx.chain);
+    let marker = match view.look_up(cx, &[identity]).await?.pop().flatten() {
+        Some(marker) => Some(marker),
+        None => view.recall(cx, &identity).await?,
+    };
+    Ok(marker.is_some_and(|marker| marker.digest == event.digest()))
 }
 
 /// What stays is in every place before any line goes; who died may have put it into one of them.

@@ -24,8 +24,7 @@ pub struct Cold {
 
 /// The newest batch whose blocks may be stubs.
 pub(super) async fn newest_archived(cx: &Context) -> Result<Option<Claim>, TableError> {
-    let newest = claims::before(cx, None, 2).await?;
-    Ok(newest.into_iter().map(|stored| stored.claim).find(|claim| claim.signed.is_some()))
+    claims::newest_signed(cx).await
 }
 
 pub(super) async fn readable(cx: &Context) -> Result<Vec<Lease>, TableError> {

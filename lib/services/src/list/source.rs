@@ -3,6 +3,7 @@
 use super::PAGE;
 use crate::Context;
 use crate::blocks::{ReadError, get_stored};
+use crate::cold;
 use crate::layout::archives::{restored_entry_partition, restored_partition};
 use crate::layout::rows::{self, SCHEMA};
 use crate::planted::{Bug, limit, planted};
@@ -79,10 +80,15 @@ impl Source {
             Some((archive, partition)) => {
                 let row = cx.table.get(&Key::new(partition, rows::number(n))).await?;
                 let copy = row.map(|row| Block::from_row(&row.value)).transpose();
-                match (copy.map_err(ReadError::damaged(n))?, get_stored(cx, n).await?) {
-                    // Only the chain's own stub says which bytes are the block's.
-                    (Some(copy), Some(Stored::Cold(stub))) if stub.archive == *archive => {
-                        Some(stub.restore(copy.body).map_err(ReadError::damaged(n))?)
+                match get_stored(cx, n).await? {
+                    // Only the chain's own stub says which bytes are the block's; a copy that is other, or
+                    // gone, is as good as none.
+                    Some(Stored::Cold(stub)) if stub.archive == *archive => {
+                        let copy = copy.ok().flatten().and_then(|copy| stub.restore(copy.body).ok());
+                        match copy {
+                            Some(copy) => Some(copy),
+                            None => Some(cold::read(cx, stub).await?),
+                        }
                     }
                     _ => None,
                 }

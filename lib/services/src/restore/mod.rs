@@ -57,7 +57,7 @@ pub enum RestoreError {
     #[error("read the archive")]
     Archive(#[from] ArchiveError),
     /// The manifest.
-    #[error("events {range} are not restored: {what}; run `verify`")]
+    #[error("events {range} are not restored: {what}; run `verify --cold`")]
     Manifest {
         /// The events.
         range: Range,

@@ -11,6 +11,7 @@ use domain::block::Stub;
 use domain::derived::Marker;
 use domain::event::{Draft, Identity};
 use domain::hash::Hash;
+use domain::time::Timestamp;
 use domain::verify::{Break, BreakKind, Chunk, Options, Walk};
 use ports::{Bucket, TableError};
 use std::sync::Arc;
@@ -30,6 +31,9 @@ pub(super) struct Archives<'a> {
 
 struct Current {
     range: Range,
+    /// Its last block, and when that was recorded, as its record says.
+    last: u64,
+    recorded_at: Timestamp,
     manifest: Option<Manifest>,
     /// The object, where it was read and holds.
     object: Option<Vec<u8>>,
@@ -69,7 +73,9 @@ impl<'a> Archives<'a> {
         if self.begins(stub) {
             self.begin(stub, walk).await?;
         }
-        let Some(Current { range, manifest: Some(manifest), object }) = &self.current else { return Ok(Next::Header) };
+        let Some(Current { range, last, recorded_at, manifest: Some(manifest), object }) = &self.current else {
+            return Ok(Next::Header);
+        };
         let header = &stub.header;
         let first = manifest.blocks.first().map_or(0, |block| block.n);
         let place = n.checked_sub(first).and_then(|i| manifest.blocks.get(usize::try_from(i).ok()?));
@@ -77,6 +83,7 @@ impl<'a> Archives<'a> {
             (place.n, place.first_seq, place.count, place.offset, place.length)
                 == (header.n, header.first_seq, header.count, stub.offset, stub.length)
         });
+        let agrees = agrees && (n < *last || header.recorded_at == *recorded_at);
         if !agrees {
             let found = Break { seq: Some(header.first_seq), ..Break::of_manifest(*range) };
             walk.archive(Break { block: Some(n), ..found });
@@ -96,7 +103,8 @@ impl<'a> Archives<'a> {
 
     async fn begin(&mut self, stub: &Stub, walk: &mut Walk) -> Result<(), ReadError> {
         let range = stub.archive;
-        self.current = Some(Current { range, manifest: None, object: None });
+        let recorded_at = stub.header.recorded_at;
+        self.current = Some(Current { range, last: 0, recorded_at, manifest: None, object: None });
         let previous = match std::mem::replace(&mut self.previous, (range.end, None)) {
             (end, previous) if end + 1 == range.start => previous,
             // Its blocks were hot still when the walk came by.
@@ -123,7 +131,8 @@ impl<'a> Archives<'a> {
             true => self.contents(&claim, &manifest, &bytes, walk).await?,
             false => None,
         };
-        self.current = Some(Current { range, manifest: Some(manifest), object });
+        let (last, recorded_at) = (claim.last_block, claim.recorded_at);
+        self.current = Some(Current { range, last, recorded_at, manifest: Some(manifest), object });
         Ok(())
     }
 
@@ -222,6 +231,11 @@ impl<'a> Archives<'a> {
             let member = (i > 0).then_some("copy");
             let key = |name: &str| self.cx.cold.key(&self.cx.chain, name);
             let manifest = bucket.get_range(&key(&claim.range.manifest()), 0, bytes.len() as u64 + 1).await;
+            let back = bucket.head(&key(&claim.range.object())).await;
+            if matches!(back, Ok(Some(_))) && matches!(claim.state, State::Expired(_)) {
+                let range = claim.range;
+                walk.missing(format!("the lines of events {range} expired, and are in the {place} again: delete them"));
+            }
             let kept = bucket.get_range(&key(&claim.range.kept()), 0, crate::cold::MAX_KEPT_BYTES).await;
             match (manifest, kept) {
                 (Ok(manifest), Ok(kept)) => {

@@ -1,7 +1,8 @@
 //! The walk over the rows of blocks, and the checkpoints along it.
 
 use super::archives::{Archives, Next};
-use super::{Place, VerifyError, newest_archived};
+use super::{Place, VerifyError};
+use crate::archive::claims;
 use crate::layout::rows;
 use crate::planted::limit;
 use crate::{Context, checkpoints};
@@ -84,7 +85,7 @@ impl<P: FnMut(u64, u64)> Blocks<'_, P> {
             }
         };
         // Not before: what the first stub belongs to may have been archived while this runs.
-        if self.archives.is_none() && newest_archived(cx).await?.is_some() {
+        if self.archives.is_none() && claims::newest_signed(cx).await?.is_some() {
             self.archives = Some(Archives::new(cx, self.options, self.read, first).await);
         }
         // Without a record of any batch, every stub is one too many.

@@ -13,7 +13,6 @@ pub use place::Place;
 use crate::archive::claims;
 use crate::blocks::{ReadError, find_head};
 use crate::index::Archived;
-use crate::layout::archives::Claim;
 use crate::layout::rows::{self, SCHEMA};
 use crate::planted::{Bug, planted};
 use crate::{Context, checkpoints, derive, index};
@@ -133,7 +132,7 @@ pub async fn verify_tiers(
         Err(ReadError::Damaged { block, .. }) => domain::block::Head { block, ..domain::block::Head::EMPTY },
         Err(error) => return Err(error.into()),
     };
-    let archived = newest_archived(cx).await?;
+    let archived = claims::newest_signed(cx).await?;
     let signed_up_to = checkpoints::latest(cx).await.ok().flatten().map_or(0, |s| s.checkpoint.head_seq);
     let from = request.from.as_ref();
     let options = Options {
@@ -191,17 +190,6 @@ pub async fn verify_tiers(
         index::check(cx, head.block, archived, &mut walk).await?;
     }
     Ok(Verification { report: walk.finish()?, tiers: request.tiers, oldest_hot, highest_archived, stopped: None })
-}
-
-/// The newest batch of which blocks may be stubs.
-async fn newest_archived(cx: &Context) -> Result<Option<Claim>, TableError> {
-    let newest = match claims::before(cx, None, 2).await {
-        Ok(newest) => newest,
-        // The walk finds what is wrong with it.
-        Err(TableError::Rejected(_)) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    Ok(newest.into_iter().map(|stored| stored.claim).find(|claim| claim.signed.is_some()))
 }
 
 fn take_anchors(walk: &mut Walk, copies: Result<Vec<(u64, Vec<u8>)>, BucketError>, given: &[Vec<u8>]) {

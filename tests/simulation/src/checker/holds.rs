@@ -77,6 +77,8 @@ impl Checker {
                 claim.row["recordedAt"].as_str().is_some_and(|at| at > before)
                     || self.hold_over(&Claim { row: Value::Null, marked: self.head(), ..*claim }).is_some()
             }
+            // A hold came after the mark, and before the chain said so: nothing goes while it lasts.
+            "deleting" => self.hold_over(&Claim { row: Value::Null, marked: self.head(), ..*claim }).is_some(),
             _ => false,
         })
     }
