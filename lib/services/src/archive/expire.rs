@@ -131,9 +131,12 @@ async fn expire_one(
             State::Deleting(at) => {
                 // The mark is only a row, until the chain says so, too.
                 if !is_announced(cx, &claim).await? && !planted(Bug::HoldsAreReadTooEarly) {
+                    if is_held(cx, claim.range).await? {
+                        return Ok(None);
+                    }
                     let (bytes, recorded_at) = what_is_kept(cx, &claim).await?;
-                    if is_held(cx, claim.range).await? || recorded_at > before || kept != Some(Hash::of(&bytes)) {
-                        let what = "its record says that it is being deleted, and it is held, too young, or another's";
+                    if recorded_at > before || kept != Some(Hash::of(&bytes)) {
+                        let what = "its record says that it is being deleted, and its lines are too young, or others";
                         return Err(stuck(claim.range, what));
                     }
                 }
