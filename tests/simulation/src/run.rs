@@ -154,7 +154,7 @@ fn judge(sim: &Sim, report: &Report) {
     let mut checker = sim.world.checker();
     let lost = checker.has_lost();
     // Of what expired only the headers are left.
-    let gone = (1..=checker.head()).filter(|seq| checker.may_be_gone(*seq)).count() as u64;
+    let gone = (1..=checker.head()).filter(|seq| checker.is_gone(*seq)).count() as u64;
     if (report.events_total, report.events_archived) != (checker.head() - gone, gone) {
         let (found, head) = (report.events_total + report.events_archived, checker.head());
         return checker.fail(format!("verification saw {found} events of {head}"));

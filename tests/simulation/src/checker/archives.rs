@@ -2,7 +2,7 @@
 //! deleted before everything that stands for it is there.
 
 use super::Checker;
-use super::lines::{find, sha256};
+use super::lines::{Chained, find, sha256};
 use crate::ports::signing_key;
 use ports::Key;
 use serde_json::Value;
@@ -96,6 +96,17 @@ impl Checker {
     /// Whether this event's lines may be gone.
     pub(crate) fn may_be_gone(&self, seq: u64) -> bool {
         self.claim_of(seq).is_some_and(Claim::is_ending)
+    }
+
+    /// Whether its line is gone, as the chain says: until it does, a mark alone takes nothing away.
+    pub(crate) fn is_gone(&self, seq: u64) -> bool {
+        let said = |claim: &Claim| {
+            let of_it = |event: &Chained| {
+                event.action == "audit.archive_expired" && event.metadata["startSeq"] == claim.row["startSeq"]
+            };
+            claim.is_ending() && self.events.iter().any(of_it)
+        };
+        self.claim_of(seq).is_some_and(said)
     }
 
     /// Whether this event is one by which holds, accepted breaks and archives are known: it is read for ever.
