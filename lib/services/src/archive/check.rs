@@ -6,13 +6,13 @@ use crate::Context;
 use crate::append::Appender;
 use crate::layout::archives::{Claim, State, time, verified, verified_partition};
 use crate::verify::one_batch;
-use domain::archive::Range;
+use domain::archive::{Batch, Range};
 use domain::event::Draft;
 use domain::hash::Hash;
 use domain::json::{Limits, Object, Value, parse};
 use domain::names::Outcome;
 use domain::time::Timestamp;
-use domain::verify::{Break, Options, Start, Status};
+use domain::verify::{Break, Options, Status};
 use ports::{Condition, KeyRange, Order, TableError};
 use std::collections::HashMap;
 
@@ -121,20 +121,17 @@ pub async fn some(cx: &Context, appender: &Appender, pace: Pace) -> Result<(u64,
     Ok((read, broken))
 }
 
+/// How a batch is looked at where it is read for itself: by this installation's keys.
+pub(super) fn options(cx: &Context) -> Options {
+    Options { ring: cx.ring.clone(), repeat_key: cx.ids.nonce(), ..Batch::options() }
+}
+
 /// Reads one batch, keeps what was found, and chains it if something does not hold.
 ///
 /// # Errors
 /// As [`some`].
 pub async fn one(cx: &Context, appender: &Appender, claim: &Claim) -> Result<Checked, ArchiveError> {
-    let options = Options {
-        ring: cx.ring.clone(),
-        start: Start::FirstLine,
-        end: None,
-        parse_after: u64::MAX,
-        all_checkpoints: false,
-        repeat_key: cx.ids.nonce(),
-        threads: 0,
-    };
+    let options = options(cx);
     let (breaks, missing) = one_batch(cx, claim, &options).await?;
     let status = match (breaks.is_empty(), missing.is_empty()) {
         (false, _) => Status::Broken,

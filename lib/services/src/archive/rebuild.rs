@@ -1,7 +1,7 @@
 //! A table made anew, where it is lost, from what the cold store and the bucket have: stubs, markers,
 //! the batches' records, checkpoints. Whatever was hot only is lost, and the checkpoints say so.
 
-use super::{ARCHIVED, expire::EXPIRED};
+use super::{ARCHIVED, check, expire::EXPIRED};
 use crate::Context;
 use crate::blocks::ReadError;
 use crate::checkpoints;
@@ -18,7 +18,7 @@ use domain::json::Value;
 use domain::merkle::{Edge, leaf};
 use domain::names::Source;
 use domain::time::Timestamp;
-use domain::verify::{Options, Start, check_and_keep};
+use domain::verify::check_and_keep;
 use ports::{BucketError, Condition, Key, TableError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -279,7 +279,7 @@ impl Work<'_> {
         let object = get(self.cx, &range.object(), manifest.bytes_compressed + 1, whole).await?;
         let recorded_at = match object {
             Some(object) => {
-                if let Some(found) = faults(manifest, &object, &options(self.cx)).first() {
+                if let Some(found) = faults(manifest, &object, &check::options(self.cx)).first() {
                     return Err(damaged(String::from_utf8_lossy(&found.to_value().canonical()).into_owned()));
                 }
                 self.blocks(manifest, &object).await?
@@ -319,7 +319,7 @@ impl Work<'_> {
     /// Stubs and markers of an archive whose lines are there; when its last event was recorded.
     async fn blocks(&mut self, manifest: &Manifest, object: &[u8]) -> Result<Timestamp, RebuildError> {
         let damaged = |what: String| RebuildError::Damaged { range: manifest.range, what };
-        let options = options(self.cx);
+        let options = check::options(self.cx);
         let mut recorded_at = manifest.archived_at;
         for place in &manifest.blocks {
             let block = rebuilt(manifest, place, object).map_err(|refusal| damaged(refusal.to_string()))?;
@@ -449,17 +449,5 @@ impl Work<'_> {
             put(cx, archives::claim(&cx.chain, claim.range.start), claim.to_value(), "record of an archive").await?;
         }
         Ok(())
-    }
-}
-
-fn options(cx: &Context) -> Options {
-    Options {
-        ring: cx.ring.clone(),
-        start: Start::FirstLine,
-        end: None,
-        parse_after: u64::MAX,
-        all_checkpoints: false,
-        repeat_key: cx.ids.nonce(),
-        threads: 0,
     }
 }
