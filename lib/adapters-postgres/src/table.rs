@@ -3,8 +3,7 @@
 use crate::database::{Database, durable};
 use crate::failure::Failure;
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write};
+use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write, delete_each};
 use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -222,14 +221,7 @@ impl Table for PostgresTable {
     }
 
     async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
-        stream::iter(rows)
-            .map(async |(key, version)| match self.delete(&key, &version).await {
-                Err(TableError::Conflict(_)) => Ok(()),
-                deleted => deleted,
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
+        delete_each(self, rows, AT_ONCE).await
     }
 }
 

@@ -25,4 +25,5 @@ pub use probe::{Finding, Probe, Verdict};
 pub use queue::{MAX_BODY_BYTES, MAX_SEND, Message, Queue, QueueError, QueuePair, QueueSettings, check_send};
 pub use table::{
     Condition, Key, KeyRange, MAX_ROW_BYTES, MAX_SORT_BYTES, Order, Row, Table, TableError, Version, check_write,
+    delete_each,
 };

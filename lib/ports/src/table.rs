@@ -1,6 +1,7 @@
 //! Ordered rows with conditional writes of one row: the only commit there is.
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fmt;
 
 /// Most bytes in the value of a row: what a DynamoDB item holds, less its key.
@@ -153,14 +154,28 @@ pub trait Table: Send + Sync {
     /// Deletes rows, each as by [`Table::delete`]; those that have another version or are gone are left
     /// as they are. On an error some may be deleted.
     async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
-        for (key, version) in rows {
-            match self.delete(&key, &version).await {
-                Ok(()) | Err(TableError::Conflict(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        delete_each(self, rows, 1).await
     }
+}
+
+/// [`Table::delete_many`] by one [`Table::delete`] per row, so many at once: for stores that have no
+/// conditional delete of several.
+///
+/// # Errors
+/// Those of [`Table::delete`] but a conflict.
+pub async fn delete_each<T: Table + ?Sized>(
+    table: &T,
+    rows: Vec<(Key, Version)>,
+    at_once: usize,
+) -> Result<(), TableError> {
+    stream::iter(rows)
+        .map(async |(key, version)| match table.delete(&key, &version).await {
+            Err(TableError::Conflict(_)) => Ok(()),
+            deleted => deleted,
+        })
+        .buffer_unordered(at_once)
+        .try_collect()
+        .await
 }
 
 /// The limits that every adapter refuses in the same words.

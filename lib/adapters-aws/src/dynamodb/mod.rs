@@ -16,9 +16,10 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use item::{PARTITION, SORT, VERSION};
-use ports::{Condition, Key, KeyRange, MAX_SORT_BYTES, Order, Row, Table, TableError, Version, check_write};
+use ports::{
+    Condition, Key, KeyRange, MAX_SORT_BYTES, Order, Row, Table, TableError, Version, check_write, delete_each,
+};
 
 /// Items that are deleted at once, each on its own condition.
 const AT_ONCE: usize = 16;
@@ -200,14 +201,7 @@ impl Table for DynamoTable {
     }
 
     async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
-        stream::iter(rows)
-            .map(async |(key, version)| match self.delete(&key, &version).await {
-                Err(TableError::Conflict(_)) => Ok(()),
-                deleted => deleted,
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
+        delete_each(self, rows, AT_ONCE).await
     }
 }
 

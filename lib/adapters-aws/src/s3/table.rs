@@ -20,7 +20,7 @@ use crate::failure::{Failure, back_off, table_error};
 use crate::place::UrlError;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write};
+use ports::{Condition, Key, KeyRange, Order, Row, Table, TableError, Version, check_write, delete_each};
 use std::collections::BTreeMap;
 
 /// A table in a bucket of an S3 API, shared by everybody who can reach it. Clones share their connections.
@@ -259,14 +259,7 @@ impl Table for S3Table {
     }
 
     async fn delete_many(&self, rows: Vec<(Key, Version)>) -> Result<(), TableError> {
-        stream::iter(rows)
-            .map(async |(key, version)| match self.delete(&key, &version).await {
-                Err(TableError::Conflict(_)) => Ok(()),
-                deleted => deleted,
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
+        delete_each(self, rows, AT_ONCE).await
     }
 }
 
